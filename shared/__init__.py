@@ -1,0 +1,1 @@
+"""What all services share: money, the splitting function, contracts, and the edges to Kafka and PostgreSQL."""

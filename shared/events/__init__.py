@@ -1,0 +1,20 @@
+"""The contracts: what travels on the topics, as msgspec structs.
+
+Within `.v1` only optional fields may be added. `python -m shared.events.generate` writes the JSON Schemas and the
+AsyncAPI document from these types; CI regenerates and compares.
+
+All amounts are decimal strings on the wire and `Decimal` here, with their currency beside them. A billing period is
+its first month in UTC, `YYYY-MM`.
+"""
+
+from shared.events.allocations import Allocation, AllocationRun, AllocationTotals, CostCenter, Origin, RuleSetVersion
+from shared.events.base import Contract, Totals, content_hash, decode, encode
+from shared.events.costs import CostEvent, DeliveredFile, Delivery, Finding, ProviderInvoice
+from shared.events.invoices import Invoice, InvoiceLine, InvoiceRun, InvoiceTotals
+from shared.events.periods import Break, Period, Reconciliation, Stages
+
+__all__ = [
+    "Allocation", "AllocationRun", "AllocationTotals", "Break", "Contract", "CostCenter", "CostEvent", "DeliveredFile",
+    "Delivery", "Finding", "Invoice", "InvoiceLine", "InvoiceRun", "InvoiceTotals", "Origin", "Period",
+    "ProviderInvoice", "Reconciliation", "RuleSetVersion", "Stages", "Totals", "content_hash", "decode", "encode",
+]  # fmt: skip

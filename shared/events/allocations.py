@@ -1,0 +1,112 @@
+"""The allocator's contracts: allocation lines, runs with control totals, rule sets and cost centers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from shared.events.base import Amount, BillingPeriod, Contract, Currency, encode
+
+SUSPENSE: str = "SUSPENSE"
+"""The reserved cost center id of cost that no rule gives to anyone."""
+
+
+class CostCenter(Contract, frozen=True, kw_only=True):
+    """Who can owe. A higher revision replaces a lower one."""
+
+    cost_center_id: str
+    name: str
+    owner: str = ""
+    revision: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class RuleSetVersion(Contract, frozen=True, kw_only=True):
+    """A rule set as applied; `version` is the hash of its content, so a version never changes."""
+
+    name: str
+    version: str
+    effective_from: BillingPeriod
+    basis: Literal["BilledCost", "EffectiveCost"]
+    applied_by: str
+    document: str
+
+
+class Origin(Contract, frozen=True, kw_only=True, omit_defaults=False):
+    """The grain of an allocation line: the provider rows it came from are those with these values."""
+
+    issuer: str
+    invoice_id: str | None
+    service_provider: str
+    service_name: str
+    billing_account_id: str
+    sub_account_id: str | None
+    charge_category: str
+    charge_class: str | None
+
+
+class Allocation(Contract, frozen=True, kw_only=True):
+    """What one cost center gets of one origin by one rule (and pool), in both cost bases.
+
+    `allocation_id` is stable over runs. A changed line has the next `revision`; a line that a later run does not
+    have any more is published with zero amounts and `withdrawn`. `weight / weight_total` is the share of the pool;
+    direct lines have none. `path` names the pools that the cost went through, first to last.
+    """
+
+    allocation_id: str
+    revision: Annotated[int, msgspec.Meta(ge=1)]
+    run_id: str
+    billing_period: BillingPeriod
+    currency: Currency
+    cost_center: str
+    kind: Literal["direct", "shared", "suspense"]
+    billed_cost: Amount
+    effective_cost: Amount
+    origin: Origin
+    rule_id: str
+    rule_set: str
+    rule_set_version: str
+    method: str | None = None
+    path: list[str] = []
+    weight: Amount | None = None
+    weight_total: Amount | None = None
+    withdrawn: bool = False
+
+
+class AllocationTotals(Contract, frozen=True, kw_only=True, omit_defaults=False):
+    """Control totals of a run in one currency. `cost_*` is what went in; allocated + suspense is what came out."""
+
+    currency: Currency
+    events: int
+    cost_billed: Amount
+    cost_effective: Amount
+    lines: int
+    allocated_billed: Amount
+    allocated_effective: Amount
+    suspense_billed: Amount
+    suspense_effective: Amount
+
+
+class AllocationRun(Contract, frozen=True, kw_only=True):
+    """The end of a run: what a consumer must have for the billing period before it acts.
+
+    `lines_hash` is the sum modulo 2**256 of the sha256 of each live (not withdrawn) line's `line_content`, hex;
+    adding makes it independent of order.
+    """
+
+    run_id: str
+    billing_period: BillingPeriod
+    kind: Literal["preview", "final"]
+    close_id: str | None
+    rule_set: str
+    rule_set_version: str
+    basis: Literal["BilledCost", "EffectiveCost"]
+    deliveries: list[str]
+    totals: list[AllocationTotals]
+    lines_hash: str
+    changed_lines: int
+
+
+def line_content(line: Allocation) -> bytes:
+    """The part of a line that a revision fixes: all but the revision and the run that wrote it."""
+    return encode(msgspec.structs.replace(line, revision=1, run_id=""))

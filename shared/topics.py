@@ -1,0 +1,48 @@
+"""The topics of the system: names, keys, partitions and how long records are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+DEAD_LETTER_SUFFIX: Final = ".dead-letters"
+
+_DAY_MS: Final = 24 * 3600 * 1000
+_MONTHS_13_MS: Final = 400 * _DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic: what `apportion topics apply` creates and later checks."""
+
+    name: str
+    key: str
+    writer: str
+    partitions: int = 1
+    compacted: bool = False
+    retention_ms: int = _MONTHS_13_MS
+    config: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+COSTS: Final = TopicSpec("finops.costs.v1", "none: the partition is chosen by intake", "intake", partitions=6)
+DELIVERIES: Final = TopicSpec("finops.deliveries.v1", "delivery id", "intake", compacted=True)
+PROVIDER_INVOICES: Final = TopicSpec("finops.provider-invoices.v1", "issuer/invoice/period/currency", "intake", compacted=True)
+COST_CENTERS: Final = TopicSpec("finops.cost-centers.v1", "cost center id", "allocator", compacted=True)
+RULES: Final = TopicSpec("finops.rules.v1", "name/version", "allocator", compacted=True)
+ALLOCATIONS: Final = TopicSpec("finops.allocations.v1", "cost center/allocation id", "allocator", partitions=6, compacted=True)
+ALLOCATION_RUNS: Final = TopicSpec("finops.allocation-runs.v1", "billing period", "allocator")
+INVOICES: Final = TopicSpec("finops.invoices.v1", "invoice id", "chargeback", partitions=6)
+INVOICE_RUNS: Final = TopicSpec("finops.invoice-runs.v1", "billing period", "chargeback")
+PERIODS: Final = TopicSpec("finops.periods.v1", "billing period", "ledger", compacted=True)
+RECONCILIATIONS: Final = TopicSpec("finops.reconciliations.v1", "billing period", "ledger", compacted=True)
+
+TOPICS: Final = (
+    COSTS, DELIVERIES, PROVIDER_INVOICES, COST_CENTERS, RULES, ALLOCATIONS, ALLOCATION_RUNS, INVOICES, INVOICE_RUNS,
+    PERIODS, RECONCILIATIONS,
+)  # fmt: skip
+
+
+def dead_letters(topic: str) -> str:
+    """The topic that takes what a consumer of `topic` could not accept."""
+    return topic + DEAD_LETTER_SUFFIX
