@@ -1,0 +1,1 @@
+"""Ways to run Apportion: `deploy.local` without containers; beside it container, metrics and cluster files."""
