@@ -1,18 +1,21 @@
 """Publish a batch folder that people and programs read: whole or not at all, and never twice differently.
 
     <parent>/<name>/               published: finished if and only if manifest.json is there
-    <parent>/.<name>.staging/      what is being written; removed at the end, or by the next attempt
+    <parent>/.<name>.staging-*/    what is being written; removed at the end, or by the next attempt
 
 `publish` takes these steps. What a crash after each one means:
 
-1. lock and empty the staging folder, then let the caller write its files into it: the next attempt starts again;
+1. let the caller write its files into a staging folder of their own: the next attempt removes it and starts again;
 2. hash every file, write manifest.json and SHA256SUMS, fsync all of it: the next attempt starts again;
 3. `link()` each file into the published folder, which can't overwrite: the next attempt writes the files again, finds
    the same bytes under the names that are there, and links the rest. Other bytes are an error, not an overwrite;
 4. link manifest.json last and fsync the folders: finished. From here on a repetition only verifies;
-5. remove the staging folder: if not, the next attempt does.
+5. remove the staging folder.
 
-So the caller's files must be a function of its frozen rows alone: no clock, no random ids, no run numbers in them.
+Two processes that publish the same batch at once do no harm, as `link()` lets one of them win each name and the other
+one compares; but the first may find its staging folder removed and fail. Callers hold a lock to spare themselves that.
+
+The caller's files must be a function of its frozen rows alone: no clock, no random ids, no run numbers in them.
 
 `SHA256SUMS` covers every file and manifest.json (`sha256sum -c SHA256SUMS`). The manifest says what the caller gives
 as `about` (control totals: amounts as decimal strings), then each file with its size and sha256. Zip containers
@@ -22,11 +25,11 @@ as `about` (control totals: amounts as decimal strings), then each file with its
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,14 +42,6 @@ SUMS: Final = "SHA256SUMS"
 
 _SYNC_THREADS: Final = 8
 _CHUNK_BYTES: Final = 1 << 20
-
-
-class PublicationBusy(RuntimeError):
-    """Another process is writing the same batch folder right now: try again later."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        super().__init__(f"{folder} is being published by another process")
 
 
 class PublishedDifferently(RuntimeError):
@@ -90,7 +85,6 @@ def publish(folder: Path, about: Mapping[str, object], write: Callable[[Path], N
 
     Raises:
         PublishedDifferently: the folder holds other bytes or another manifest.
-        PublicationBusy: another process is at it.
         OSError: disk full, not writable, no hard links.
     """
     assert "files" not in about, "the manifest's file list is made here"
@@ -135,23 +129,11 @@ def _verify(folder: Path, about: Mapping[str, object]) -> None:
 
 @contextlib.contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
-    """An empty staging folder under a lock that the kernel drops when this process dies."""
-    staging = folder.parent / f".{folder.name}.staging"
-    staging.mkdir(exist_ok=True)
-    descriptor = os.open(staging, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PublicationBusy(folder) from None
-        if not staging.is_dir() or not os.path.samestat(os.fstat(descriptor), staging.stat()):
-            raise PublicationBusy(folder)  # the one who held the lock has just removed it
-        for leftover in staging.iterdir():
-            leftover.unlink()
-        yield staging
-        shutil.rmtree(staging)
-    finally:
-        os.close(descriptor)
+    prefix = f".{folder.name}.staging-"
+    for leftover in folder.parent.glob(f"{prefix}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent, ignore_cleanup_errors=True) as staging:
+        yield Path(staging)
 
 
 def _seal(staging: Path, about: Mapping[str, object]) -> None:
