@@ -27,10 +27,14 @@ class TopicSpec:
 
 COSTS: Final = TopicSpec("finops.costs.v1", "none: the partition is chosen by intake", "intake", partitions=6)
 DELIVERIES: Final = TopicSpec("finops.deliveries.v1", "delivery id", "intake", compacted=True)
-PROVIDER_INVOICES: Final = TopicSpec("finops.provider-invoices.v1", "issuer/invoice/period/currency", "intake", compacted=True)
+PROVIDER_INVOICES: Final = TopicSpec(
+    "finops.provider-invoices.v1", "issuer/invoice/period/currency", "intake", compacted=True
+)
 COST_CENTERS: Final = TopicSpec("finops.cost-centers.v1", "cost center id", "allocator", compacted=True)
 RULES: Final = TopicSpec("finops.rules.v1", "name/version", "allocator", compacted=True)
-ALLOCATIONS: Final = TopicSpec("finops.allocations.v1", "cost center/allocation id", "allocator", partitions=6, compacted=True)
+ALLOCATIONS: Final = TopicSpec(
+    "finops.allocations.v1", "cost center/allocation id", "allocator", partitions=6, compacted=True
+)
 ALLOCATION_RUNS: Final = TopicSpec("finops.allocation-runs.v1", "billing period", "allocator")
 INVOICES: Final = TopicSpec("finops.invoices.v1", "invoice id", "chargeback", partitions=6)
 INVOICE_RUNS: Final = TopicSpec("finops.invoice-runs.v1", "billing period", "chargeback")

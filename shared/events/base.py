@@ -10,7 +10,9 @@ import msgspec
 
 from shared.money import text
 
-BillingPeriod = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="First month, YYYY-MM, UTC")]
+BillingPeriod = Annotated[
+    str, msgspec.Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="First month, YYYY-MM, UTC")
+]
 Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217 alpha-3 code")]
 Amount = Annotated[Decimal, msgspec.Meta(description="Exact decimal string, at most 18 fractional digits")]
 
@@ -39,7 +41,7 @@ def _plain(value: object) -> object:
 
 
 def _amounts_as_text(value: object) -> object:
-    """msgspec writes `Decimal('1E-7')` with an exponent and keeps trailing zeros; contracts never do."""
+    """Msgspec writes `Decimal('1E-7')` with an exponent and keeps trailing zeros; contracts never do."""
     if isinstance(value, Decimal):
         return text(value)
     if isinstance(value, dict):

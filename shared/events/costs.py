@@ -69,7 +69,9 @@ class Delivery(Contract, frozen=True, kw_only=True):
     rejected_rows: int = 0
     rejected_periods: list[BillingPeriod] = []
     findings: list[Finding] = []
-    content_hash: Annotated[str, msgspec.Meta(description="sha256 over the published events' row hashes, in order")] = ""
+    content_hash: Annotated[str, msgspec.Meta(description="sha256 over the published events' row hashes, in order")] = (
+        ""
+    )
 
 
 class ProviderInvoice(Contract, frozen=True, kw_only=True):
