@@ -1,0 +1,1 @@
+"""Chargeback: turns allocations into internal invoices that people approve and systems read."""

@@ -1,0 +1,1 @@
+"""The rules of internal invoicing, pure: rounding, documents, numbers, and who may do what when."""
