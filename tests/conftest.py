@@ -1,0 +1,59 @@
+"""Fixtures for tests that need the real thing. Unit tests never ask for them, so they never start it."""
+
+import os
+import secrets
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import Stack
+from tests.stack.shared import SharedStack
+
+
+@pytest.fixture(scope="session")
+def shared_stack() -> Iterator[Stack]:
+    """The session's Kafka and PostgreSQL, shared by all test processes: never stop it or take fixed names in it."""
+    membership = SharedStack(os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex)
+    yield membership.acquire()
+    membership.release()
+
+
+@pytest.fixture
+def kafka_bootstrap(shared_stack: Stack) -> str:
+    """Kafka's address."""
+    return shared_stack.bootstrap
+
+
+@pytest.fixture
+def database_url(shared_stack: Stack) -> Iterator[str]:
+    """An empty database of the test's own."""
+    name = f"t{secrets.token_hex(6)}"
+    yield shared_stack.postgres.create_database(name)
+    shared_stack.postgres.drop_database(name)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """Put before every topic and group name, so that tests side by side don't read each other's records."""
+    return f"t{secrets.token_hex(4)}."
+
+
+@pytest.fixture
+def private_stack() -> Iterator[Callable[[], Stack]]:
+    """Makes stacks, not started yet, for tests that kill the broker or the database. Removed after the test."""
+    stacks: list[Stack] = []
+
+    def make() -> Stack:
+        # Not below tmp_path: its long name wouldn't leave room for a unix socket.
+        stacks.append(Stack(Path(tempfile.mkdtemp(prefix="apportion-test-"))))
+        return stacks[-1]
+
+    yield make
+    for stack in stacks:
+        for status in stack.status():
+            stack.kill(status.name)
+        shutil.rmtree(stack.data_dir, ignore_errors=True)

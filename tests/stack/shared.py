@@ -1,0 +1,89 @@
+"""One Kafka and one PostgreSQL for a whole test session, however many processes run it.
+
+The first process that needs them starts them, the last one that leaves stops them. Who uses them is written down as
+process identities rather than as a count, so that a process that crashed doesn't keep them alive, and what a killed
+session left behind is cleared away by the next one.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from deploy.local import LocalStackError, Stack
+from deploy.local.process import Process, ProcessId
+
+_ROOT_PREFIX = "apportion-tests"
+
+
+class SharedStack:
+    """This process's membership in the session's stack."""
+
+    def __init__(self, session: str, root: Path | None = None) -> None:
+        self.root = root or Path(tempfile.gettempdir()) / f"{_ROOT_PREFIX}-{os.getuid()}"
+        self.session_dir = self.root / session
+        self._me = ProcessId(os.getpid(), psutil.Process().create_time())
+
+    def acquire(self) -> Stack:
+        """Join, starting the stack when nobody has it running."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked():
+            self._sweep_abandoned()
+            self.session_dir.mkdir(exist_ok=True)
+            others = self._living(self.session_dir)
+            self._write_members([*others, self._me])
+            if others:
+                return Stack.load(self.session_dir)
+            _stop(self.session_dir)
+            stack = Stack(self.session_dir)
+            stack.start_infrastructure()
+            return stack
+
+    def release(self) -> None:
+        """Leave, stopping the stack when nobody is left."""
+        with self._locked():
+            others = [member for member in self._living(self.session_dir) if member != self._me]
+            self._write_members(others)
+            if not others:
+                _remove(self.session_dir)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.root / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _sweep_abandoned(self) -> None:
+        for directory in self.root.iterdir():
+            if directory.is_dir() and directory != self.session_dir and not self._living(directory):
+                _remove(directory)
+
+    @staticmethod
+    def _living(directory: Path) -> list[ProcessId]:
+        try:
+            members = msgspec.json.decode((directory / "members.json").read_bytes(), type=list[ProcessId])
+        except FileNotFoundError:
+            return []
+        return [member for member in members if Process(member).alive()]
+
+    def _write_members(self, members: list[ProcessId]) -> None:
+        (self.session_dir / "members.json").write_bytes(msgspec.json.encode(members))
+
+
+def _stop(directory: Path) -> None:
+    """Killed, not stopped: nobody wants the data any more, and a clean stop takes longer."""
+    with suppress(LocalStackError):
+        stack = Stack.load(directory)
+        for status in stack.status():
+            stack.kill(status.name)
+
+
+def _remove(directory: Path) -> None:
+    _stop(directory)
+    shutil.rmtree(directory, ignore_errors=True)
