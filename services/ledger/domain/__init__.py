@@ -1,0 +1,1 @@
+"""Pure accounting: no I/O, no clock, no randomness; the standard library and `shared.money` only."""
