@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Final
 
 DEAD_LETTER_SUFFIX: Final = ".dead-letters"
@@ -22,7 +21,6 @@ class TopicSpec:
     partitions: int = 1
     compacted: bool = False
     retention_ms: int = _MONTHS_13_MS
-    config: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 COSTS: Final = TopicSpec("finops.costs.v1", "none: the partition is chosen by intake", "intake", partitions=6)

@@ -1,0 +1,55 @@
+"""The root of the command line: every command of every service, under one name."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from apportion import jobs, operations, stack
+from synthetic import cli as synthetic
+
+app = typer.Typer(
+    help="Cloud chargeback that proves, to the cent, who owes what.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+WHOLE, STACK, DAILY = "The whole job", "The stack", "Day to day"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"apportion {version('apportion')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Find the stack that this directory uses, unless the environment names another."""
+    if not sys.argv[1:2] or sys.argv[1] not in {"run", "demo", "up", "down", "status", "generate"}:
+        stack.use_running_stack()
+
+
+app.command("run", rich_help_panel=WHOLE)(jobs.run_command)
+app.command("demo", rich_help_panel=WHOLE)(jobs.demo)
+app.command("generate", rich_help_panel=WHOLE)(synthetic.generate_command)
+app.command("up", rich_help_panel=STACK)(stack.up)
+app.command("down", rich_help_panel=STACK)(stack.down)
+app.command("status", rich_help_panel=STACK)(stack.status)
+app.command("migrate", rich_help_panel=STACK)(operations.migrate_command)
+app.add_typer(operations.topics, name="topics", rich_help_panel=STACK)
+app.add_typer(operations.letters, name="dead-letters", rich_help_panel=DAILY)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

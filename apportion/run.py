@@ -1,0 +1,192 @@
+"""`apportion run`: the whole job on one machine, from FOCUS files to closed books."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from apportion.clients import Refused, Services
+from apportion.stack import start_stack
+from deploy.local.services import SERVICES
+from deploy.local.stack import Stack
+
+SOURCE = "run"
+_POLL_SECONDS = 0.1
+_PATIENCE_SECONDS = 900
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run: input files, rules, where to put the result, and who prepares and approves."""
+
+    focus: Sequence[Path]
+    bundle: dict[str, Any]
+    out: Path
+    provider_invoices: Path | None = None
+    periods: Sequence[str] = ()
+    prepared_by: str = "demo-preparer"
+    approved_by: str = "demo-approver"
+    keep_stack: bool = False
+
+
+class InputRefused(Exception):
+    """The input can't be read; nothing of it was taken."""
+
+
+class Stuck(Exception):
+    """A step does not come to its end."""
+
+
+@dataclass
+class Outcome:
+    """What `summary.json` says."""
+
+    periods: list[dict[str, Any]] = field(default_factory=list)
+    rejected: int = 0
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, step: str):  # type: ignore[no-untyped-def]
+        """Add the time of a step to `seconds`."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[step] = round(self.seconds.get(step, 0) + time.monotonic() - started, 3)
+
+    @property
+    def closed(self) -> bool:
+        """Whether every period is closed."""
+        return all(period["state"] == "closed" for period in self.periods)
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `summary.json`."""
+        return {
+            "periods": self.periods, "rejected": self.rejected, "seconds": self.seconds, "findings": self.findings
+        }  # fmt: skip
+
+
+def run(job: Job, progress: Progress) -> Outcome:
+    """Start a stack, take the job through it, write `summary.json`, stop the stack.
+
+    Raises:
+        InputRefused: if a file can't be read; what was written so far is removed.
+        Stuck: if a step does not end; the stack's data and logs stay for a look.
+    """
+    outcome, created = Outcome(), not job.out.exists()
+    job.out.mkdir(parents=True, exist_ok=True)
+    stack_dir = job.out / ".stack"
+    try:
+        with outcome.timed("total"), Stack(stack_dir, progress=progress) as stack:
+            with outcome.timed("stack"):
+                start_stack(stack, job.out.absolute(), progress)
+            _Steps(job, stack, outcome, progress).all()
+    except InputRefused:
+        shutil.rmtree(job.out if created else stack_dir)
+        raise
+    if outcome.closed and not job.keep_stack:
+        shutil.rmtree(stack_dir)
+    (job.out / "summary.json").write_text(json.dumps(outcome.as_json(), indent=2) + "\n")
+    return outcome
+
+
+class _Steps:
+    """The steps of the job against a running stack."""
+
+    def __init__(self, job: Job, stack: Stack, outcome: Outcome, progress: Progress) -> None:
+        self._job, self._stack, self._outcome, self._progress = job, stack, outcome, progress
+        self._services = Services({service: stack.url(service) for service in SERVICES})
+
+    def all(self) -> None:
+        """Rules, costs, then every period, oldest first."""
+        try:
+            self._services.post("allocator", "/v1/rule-sets", self._job.bundle | {"applied_by": self._job.prepared_by})
+            with self._outcome.timed("ingest"):
+                delivery = self._ingest()
+        except Refused as error:
+            raise InputRefused(str(error)) from None
+        self._outcome.rejected = delivery.get("rejected_rows", 0)
+        self._outcome.findings = delivery.get("findings", [])
+        held = sorted({total["billing_period"] for total in delivery["snapshot"]})
+        for period in [p for p in held if p in self._job.periods] if self._job.periods else held:
+            self._close(period)
+
+    def _ingest(self) -> dict[str, Any]:
+        if self._job.provider_invoices is not None:
+            self._services.upload("intake", "/v1/provider-invoices", self._job.provider_invoices)
+        files = []
+        for file in self._job.focus:
+            self._progress(f"uploading {file.name}")
+            received = self._services.upload("intake", "/v1/files", file)
+            files.append({"name": file.name, "sha256": received["sha256"]})
+        started = self._services.post("intake", "/v1/deliveries", {"source": SOURCE, "files": files})
+        return self._wait("ingest", lambda: self._delivery(started["delivery_id"]))
+
+    def _delivery(self, delivery_id: str) -> dict[str, Any] | None:
+        delivery: dict[str, Any] = self._services.get("intake", f"/v1/deliveries/{delivery_id}")
+        self._progress(f"delivery {delivery['state']}: {delivery.get('events_published', 0):,} cost events published")
+        if delivery["state"] == "refused":
+            raise InputRefused(delivery["error"])
+        return delivery if delivery["state"] == "complete" else None
+
+    def _close(self, period: str) -> None:
+        ledger = f"/v1/periods/{period}"
+        with self._outcome.timed("allocate"):
+            self._progress(f"{period}: closing, the allocator makes its final run")
+            self._services.post("ledger", f"{ledger}/close", {"requested_by": self._job.prepared_by})
+            blocked = self._wait(period, lambda: self._drafted_or_blocked(period))
+        if not blocked:
+            with self._outcome.timed("invoice"):
+                self._progress(f"{period}: approving and issuing invoices")
+                self._services.post("chargeback", f"{ledger}/approve", {"approved_by": self._job.approved_by})
+                self._services.post("chargeback", f"{ledger}/issue")
+                self._wait(period, lambda: self._issued(period))
+            with self._outcome.timed("close"):
+                self._progress(f"{period}: reconciling and closing the books")
+                self._wait(period, lambda: self._ended(period))
+        self._outcome.periods += self._figures(period)
+
+    def _drafted_or_blocked(self, period: str) -> str | None:
+        state = self._services.get("ledger", f"/v1/periods/{period}")["state"]
+        if state == "blocked":
+            return "blocked"
+        drafted = self._services.get("chargeback", f"/v1/periods/{period}")["status"] == "drafted"
+        return "" if drafted else None
+
+    def _issued(self, period: str) -> bool | None:
+        return self._services.get("chargeback", f"/v1/periods/{period}")["status"] == "issued" or None
+
+    def _ended(self, period: str) -> bool | None:
+        return self._services.get("ledger", f"/v1/periods/{period}")["state"] in {"closed", "blocked"} or None
+
+    def _figures(self, period: str) -> list[dict[str, Any]]:
+        """One entry per currency, from the ledger: it has read everything by itself."""
+        found = self._services.get("ledger", f"/v1/periods/{period}")
+        return [
+            {"period": period, "currency": stage["currency"], "state": found["state"], "basis": found["basis"]}
+            | {name: value for name, value in stage.items() if name != "currency"}
+            | {"breaks": [b for b in found["breaks"] if b.get("currency") in {None, stage["currency"]}]}
+            for stage in found["stages"]
+        ]
+
+    def _wait(self, what: str, ask: Callable[[], Any]) -> Any:
+        """Ask until there is an answer; a service that died is named instead of waited for."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while (answer := ask()) is None:
+            dead = [part for part in self._stack.status() if not part.running]
+            if dead:
+                raise Stuck(f"{what}: {dead[0].name} ended unexpectedly; its log is {dead[0].log}")
+            if time.monotonic() > deadline:
+                waiting = self._services.get("ledger", f"/v1/periods/{what}").get("waiting_for", [])
+                raise Stuck(f"{what}: no progress for {_PATIENCE_SECONDS} s; waiting for: {'; '.join(waiting)}")
+            time.sleep(_POLL_SECONDS)
+        return answer

@@ -1,0 +1,86 @@
+"""The embedded stack as commands see it: start it whole, find a running one, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from apportion.operations import migrate_all
+from apportion.output import err, fail, out
+from deploy.local.errors import LocalStackError
+from deploy.local.services import SERVICES
+from deploy.local.stack import Stack
+from shared import topic_admin
+
+DEFAULT_DIRECTORY = Path(".apportion")
+Directory = Annotated[Path, typer.Option("--dir", help="Directory of the stack: its data, logs and files.")]
+
+
+def start_stack(stack: Stack, files_dir: Path, progress: Callable[[str], None]) -> None:
+    """Bring up Kafka and PostgreSQL, make schemas and topics, then start the four services."""
+    stack.start_infrastructure()
+    progress("preparing database and topics")
+    asyncio.run(_prepare(stack))
+    stack.start_services(SERVICES, env={"APPORTION_FILES_DIR": str(files_dir)})
+
+
+async def _prepare(stack: Stack) -> None:
+    await asyncio.gather(migrate_all(stack.database_url), topic_admin.apply(stack.bootstrap, stack.topic_prefix))
+
+
+def use_running_stack(directory: Path | None = None) -> None:
+    """Point this process at the stack in `directory`, unless its environment already says where services are."""
+    if directory is None:
+        directory = Path(os.environ.get("APPORTION_STACK", DEFAULT_DIRECTORY))
+    if not (directory / "stack.json").exists():
+        return
+    for name, value in Stack.load(directory).environment().items():
+        os.environ.setdefault(name, value)
+
+
+def up(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Start Kafka, PostgreSQL and the four services here and leave them running; `apportion down` stops them.
+
+    Other commands find this stack by themselves when they are run in the same directory.
+    """
+    directory = directory.absolute()
+    stack = None
+    try:
+        stack = Stack(directory, progress=err.print)
+        start_stack(stack, directory / "files", err.print)
+    except LocalStackError as error:
+        if stack is not None:
+            stack.stop()
+        fail(str(error), 1)
+    show_status(stack)
+
+
+def down(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Stop the stack that `apportion up` started; its data stay, and `up` continues with them."""
+    try:
+        Stack.load(directory.absolute(), progress=err.print).stop()
+    except LocalStackError as error:
+        fail(str(error), 1)
+
+
+def status(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Show which parts of the stack run, where they answer and where they log."""
+    try:
+        show_status(Stack.load(directory.absolute()))
+    except LocalStackError as error:
+        fail(str(error), 1)
+
+
+def show_status(stack: Stack) -> None:
+    """Print one row per process."""
+    table = Table("part", "state", "pid", "address", "log")
+    for part in stack.status():
+        state = "running" if part.running else "stopped"
+        table.add_row(part.name, state, str(part.pid), part.address, str(part.log))
+    out.print(table)
