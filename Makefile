@@ -28,7 +28,7 @@ check: $(INSTALLED) ## format, lint, types, import rules, generated files (no te
 	@echo "check: format" && $(BIN)/ruff format --quiet --check $(CODE)
 	@echo "check: lint" && $(BIN)/ruff check --quiet $(CODE)
 	@echo "check: types" && $(BIN)/mypy --no-error-summary $(CODE)
-	@echo "check: import rules" && $(BIN)/lint-imports --no-timing 2>&1 | tail -n 40
+	@echo "check: import rules"; said=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$said"; exit 1; }
 	@if [ -f docker-compose.yml ]; then echo "check: docker-compose.yml"; \
 		$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml; fi
 	@if [ -f shared/events/generate.py ]; then echo "check: generated files"; \
