@@ -187,9 +187,11 @@ class Stack:
 
     def stop(self, timeout_s: float = _STOP_S) -> bool:
         """Everything, in the reverse order of the start. True when nothing had to be forced."""
+        if not self.status():
+            # Nothing of ours: the state file may be that of another program's stack, which must stay findable.
+            return True
+        self._progress("stopping")
         clean = True
-        if self.status():
-            self._progress("stopping")
         for name in reversed(list(self.services)):
             clean &= self.stop_service(name, timeout_s)
         with ThreadPoolExecutor(max_workers=2) as pool:

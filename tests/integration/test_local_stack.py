@@ -108,8 +108,9 @@ async def test_data_survives_a_crash_and_a_clean_restart(private_stack: Callable
     assert await first_value(bootstrap, "kept") == b"42"
 
     found = Stack.load(stack.data_dir)
-    with pytest.raises(AlreadyRunning):
-        Stack(stack.data_dir).start_infrastructure()
+    with Stack(stack.data_dir) as second, pytest.raises(AlreadyRunning):
+        second.start_infrastructure()
+    assert found.status() == Stack.load(stack.data_dir).status(), "the refused one left the first alone"
     assert found.stop(), "a clean stop needs no force"
     with pytest.raises(NotRunning):
         Stack.load(stack.data_dir)
