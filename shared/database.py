@@ -8,8 +8,10 @@ from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import Connection, MetaData, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.observability import COMMITS, STATEMENTS
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_N_label)s",
@@ -27,13 +29,16 @@ def metadata(schema: str) -> MetaData:
 
 def create_engine(url: str, application: str) -> AsyncEngine:
     """Create the service's engine; `application` is what an operator sees in `pg_stat_activity`."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=8,
         max_overflow=8,
         pool_pre_ping=True,
         connect_args={"server_settings": {"application_name": application, "timezone": "UTC", "jit": "off"}},
     )
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *_: STATEMENTS.labels(application).inc())
+    event.listen(engine.sync_engine, "commit", lambda _: COMMITS.labels(application).inc())
+    return engine
 
 
 def lock_key(*parts: str) -> int:

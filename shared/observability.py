@@ -30,6 +30,8 @@ RETRIES: Final = Counter("apportion_stream_retries_total", "Batches rolled back 
 OUTBOX_RECORDS: Final = Gauge("apportion_outbox_records", "Records that wait to be published", ["service"])
 OUTBOX_AGE: Final = Gauge("apportion_outbox_oldest_age_seconds", "Age of the oldest waiting record", ["service"])
 DEAD_LETTERS: Final = Gauge("apportion_dead_letters_open", "Rejected records that nobody has settled", ["service"])
+STATEMENTS: Final = Counter("apportion_database_statements_total", "SQL statements sent", ["application"])
+COMMITS: Final = Counter("apportion_database_commits_total", "Transactions committed", ["application"])
 
 
 def configure_logging(level: str, service: str) -> None:
