@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from services.ledger.domain.amounts import subtract
 from services.ledger.domain.matching import Match
-from shared.money import add, text
+from shared.money import text
 
 Stage = Literal["provider-invoice", "costs", "allocations", "invoices", "books"]
 
@@ -35,7 +36,7 @@ def amounts_differ(
     code: str, stage: Stage, key: str, currency: str, expected: Decimal, actual: Decimal, owner: str, what_to_do: str
 ) -> Break:
     """Two exact amounts that must be equal and are not."""
-    difference = add(actual, -expected)
+    difference = subtract(actual, expected)
     message = f"{key}: expected {text(expected)} {currency}, found {text(actual)} ({text(difference)}): {what_to_do}"
     return Break(code, stage, key, currency, text(expected), text(actual), difference, owner, message)
 

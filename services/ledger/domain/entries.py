@@ -79,7 +79,7 @@ class Entry:
 
 def fixed(amount: Decimal) -> str:
     """An amount with exactly 18 fractional digits, as the chain and the books write it; never `-0`."""
-    return f"{amount + 0:.{SCALE}f}"
+    return f"{amount or amount.copy_abs():.{SCALE}f}"
 
 
 def merged(postings: list[Posting]) -> tuple[Posting, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from services.ledger.domain.accounts import Chart, account_name
+from services.ledger.domain.amounts import magnitude
 from services.ledger.domain.breaks import Break, amounts_differ
 from services.ledger.domain.entries import Entry
 from services.ledger.domain.facts import Document, Month
@@ -77,9 +78,9 @@ def _rounding(documents: Sequence[Document], lines: Iterable[AccountBalance]) ->
             continue
         count = sum(one.currency == line.currency for one in documents)
         limit = Decimal(count).scaleb(-minor_unit(line.currency)) / 2
-        if abs(line.balance) > limit:
+        if magnitude(line.balance) > limit:
             yield amounts_differ(
-                "rounding-limit", "books", line.name, line.currency, limit, abs(line.balance), "chargeback",
+                "rounding-limit", "books", line.name, line.currency, limit, magnitude(line.balance), "chargeback",
                 "rounding must not exceed half a minor unit per document",
             )  # fmt: skip
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from services.ledger.domain.amounts import magnitude, subtract
 from services.ledger.domain.facts import CostTotal, ProviderInvoice
 from services.ledger.domain.tolerance import tolerance
 from shared.money import ZERO, add, minor_unit, round_half_even, total
@@ -34,7 +35,7 @@ class Match:
     @property
     def difference(self) -> Decimal:
         """Cost events minus provider invoice."""
-        return add(self.billed, -self.invoiced)
+        return subtract(self.billed, self.invoiced)
 
     @property
     def tolerance(self) -> Decimal:
@@ -49,7 +50,7 @@ class Match:
     @property
     def agrees(self) -> bool:
         """Whether the difference may be posted as variance."""
-        return not self.missing and abs(self.difference) <= self.tolerance
+        return not self.missing and magnitude(self.difference) <= self.tolerance
 
     @property
     def key(self) -> str:

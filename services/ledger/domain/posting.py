@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.ledger.domain.accounts import Chart
+from services.ledger.domain.amounts import negated, subtract
 from services.ledger.domain.entries import Entry, Posting, merged
 from services.ledger.domain.facts import CostTotal, Month
 from services.ledger.domain.matching import Match, match
-from shared.money import add
 
 
 def journal(month: Month) -> list[Entry]:
@@ -53,8 +53,8 @@ def _deliveries(month: Month) -> Iterator[Entry]:
 
 def _accrual(cost: CostTotal) -> Iterator[Posting]:
     yield Posting(Chart.CLEARING, cost.issuer, cost.effective)
-    yield Posting(Chart.ACCRUED, cost.issuer, -cost.billed)
-    prepaid = add(cost.billed, -cost.effective)
+    yield Posting(Chart.ACCRUED, cost.issuer, negated(cost.billed))
+    prepaid = subtract(cost.billed, cost.effective)
     if prepaid:
         yield Posting(Chart.PREPAID, cost.issuer, prepaid)
 
@@ -69,7 +69,7 @@ def _provider_invoices(month: Month, matches: list[Match]) -> Iterator[Entry]:
             reference=invoice.invoice_id,
             postings=(
                 Posting(Chart.ACCRUED, invoice.issuer, invoice.amount),
-                Posting(Chart.PAYABLE, invoice.issuer, -invoice.amount),
+                Posting(Chart.PAYABLE, invoice.issuer, negated(invoice.amount)),
             ),
         )
 
@@ -85,7 +85,7 @@ def _variances(month: Month, matches: list[Match]) -> Iterator[Entry]:
                 reference=found.invoice_id or found.issuer,
                 postings=(
                     Posting(Chart.ACCRUED, found.issuer, found.difference),
-                    Posting(Chart.VARIANCE, found.issuer, -found.difference),
+                    Posting(Chart.VARIANCE, found.issuer, negated(found.difference)),
                 ),
             )
 
@@ -108,10 +108,10 @@ def _basis(month: Month) -> Iterator[Entry]:
 
 
 def _prepaid_back(cost: CostTotal) -> Iterator[Posting]:
-    prepaid = add(cost.billed, -cost.effective)
+    prepaid = subtract(cost.billed, cost.effective)
     if prepaid:
         yield Posting(Chart.CLEARING, cost.issuer, prepaid)
-        yield Posting(Chart.PREPAID, cost.issuer, -prepaid)
+        yield Posting(Chart.PREPAID, cost.issuer, negated(prepaid))
 
 
 def _allocations(month: Month) -> Iterator[Entry]:
@@ -126,7 +126,7 @@ def _allocations(month: Month) -> Iterator[Entry]:
                     if suspense
                     else Posting(Chart.UNBILLED, one.cost_center, amount)
                 )
-                legs.append(Posting(Chart.CLEARING, one.issuer, -amount))
+                legs.append(Posting(Chart.CLEARING, one.issuer, negated(amount)))
         yield Entry(
             source=f"allocation/{month.billing_period}/{currency}",
             billing_period=month.billing_period,
@@ -142,10 +142,10 @@ def _documents(month: Month) -> Iterator[Entry]:
     for document in sorted(month.documents or (), key=lambda one: one.number):
         legs = [
             Posting(Chart.RECEIVABLE, document.cost_center, document.total),
-            Posting(Chart.UNBILLED, document.cost_center, -document.exact_total),
+            Posting(Chart.UNBILLED, document.cost_center, negated(document.exact_total)),
         ]
         if document.rounding:
-            legs.append(Posting(Chart.ROUNDING, None, -document.rounding))
+            legs.append(Posting(Chart.ROUNDING, None, negated(document.rounding)))
         yield Entry(
             source=f"invoice/{document.number}",
             billing_period=month.billing_period,

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from services.ledger.domain.amounts import magnitude, subtract
 from services.ledger.domain.breaks import Break, amounts_differ, invoice_breaks
 from services.ledger.domain.facts import Month
 from services.ledger.domain.matching import match
-from shared.money import ZERO, add, minor_unit, text, total
+from shared.money import ZERO, add, minor_unit, round_half_even, text, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,10 @@ def _invoice_breaks(month: Month) -> Iterator[Break]:
 def _rounding_breaks(month: Month) -> Iterator[Break]:
     """Each document: total - exact = rounding, below one minor unit, and the total in whole minor units."""
     for one in month.documents or ():
+        rounded = round_half_even(one.total, minor_unit(one.currency))
         unit = Decimal(1).scaleb(-minor_unit(one.currency))
-        difference = add(one.total, -one.exact_total)
-        if difference != one.rounding or abs(difference) >= unit or one.total % unit:
+        difference = subtract(one.total, one.exact_total)
+        if difference != one.rounding or magnitude(difference) >= unit or one.total != rounded:
             yield amounts_differ(
                 "rounding", "invoices", one.number, one.currency, one.exact_total, one.total, "chargeback",
                 f"total - exact total must be the document's rounding ({text(one.rounding)}), less than {text(unit)}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.ledger.domain.accounts import Chart, account_name
+from services.ledger.domain.amounts import subtract
 from services.ledger.domain.entries import Entry
 from shared.money import ZERO, add
 
@@ -24,7 +25,7 @@ class AccountBalance:
     @property
     def balance(self) -> Decimal:
         """Debits minus credits."""
-        return add(self.debits, -self.credits)
+        return subtract(self.debits, self.credits)
 
     @property
     def name(self) -> str:
@@ -39,7 +40,7 @@ def trial_balance(entries: Iterable[Entry]) -> list[AccountBalance]:
         for chart, party, amount in entry.postings:
             key = (entry.currency, chart, party)
             debits, credits_ = sums.get(key, (ZERO, ZERO))
-            sums[key] = (add(debits, amount), credits_) if amount >= 0 else (debits, add(credits_, -amount))
+            sums[key] = (add(debits, amount), credits_) if amount >= 0 else (debits, subtract(credits_, amount))
     lines = [AccountBalance(*key, *sides) for key, sides in sums.items()]
     return sorted(lines, key=lambda line: (line.currency, line.name))
 

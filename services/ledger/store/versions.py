@@ -27,7 +27,7 @@ class Version(NamedTuple):
 
 
 async def apply(
-    conn: AsyncConnection, table: Table, key: str, versions: Sequence[Version], batch: Batch, period: str = ""
+    conn: AsyncConnection, table: Table, key: str, versions: Sequence[Version], batch: Batch
 ) -> list[Version]:
     """Store the newest revision of each record and return those that were new.
 
@@ -42,7 +42,7 @@ async def apply(
         revision, content = known.get(version.key, (0, b""))
         if version.revision == revision and version.content != content:
             conflict = Conflict(table.name, version.key, version.revision)
-            batch.reject(version.record, conflict.code, str(conflict), version.row.get(period) if period else None)
+            batch.reject(version.record, conflict.code, str(conflict), version.row.get("billing_period"))
         elif version.revision > revision:
             known[version.key] = (version.revision, version.content)
             newest[version.key] = version

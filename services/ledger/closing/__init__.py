@@ -1,0 +1,1 @@
+"""Closing a month: request, checks, the others' hand-overs, posting, books."""

@@ -1,0 +1,1 @@
+"""Kafka in: one batch of bytes, one transaction. `shared.stream` numbers its steps."""
