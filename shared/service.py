@@ -92,7 +92,8 @@ class Service:
         stream = Stream(
             broker=self.broker, engine=self.engine, tables=self._tables, service=self.name, name=name,
             prefix=self.settings.topic_prefix, topics=topics, handler=handler, fatal=self.fail,
-            batch_records_max=batch_records_max,
+            batch_records_max=batch_records_max, instance=self.settings.instance,
+            session_timeout_ms=self.settings.session_timeout_ms,
         )  # fmt: skip
         self.streams.append(stream)
         for topic in stream.topics:

@@ -5,6 +5,7 @@ Twelve-factor: environment variables with the prefix `APPORTION_`, validated onc
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -25,6 +26,13 @@ class ServiceSettings(BaseSettings):
     data_dir: Path = Field(default=Path("data"), description="Directory that this service alone writes to")
     files_dir: Path = Field(default=Path("files"), description="Directory where invoices and books are published")
     http_host: str = Field(default="127.0.0.1", description="Address that the HTTP server binds to")
+    instance: str = Field(
+        default_factory=socket.gethostname,
+        description="Name of this process among those of its service; a restart under it gets its partitions back",
+    )
+    session_timeout_ms: int = Field(
+        default=45_000, ge=6_000, description="How long a silent process keeps its partitions, milliseconds"
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     def topic(self, name: str) -> str:

@@ -7,7 +7,6 @@ revisions): Kafka may deliver any record again.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
@@ -33,7 +32,6 @@ from shared.outbox import enqueue
 Record: TypeAlias = ConsumerRecord
 _BACKOFF_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _POLL_AGE_SECONDS_MAX = 30.0
-_SESSION_TIMEOUT_MS = int(os.environ.get("APPORTION_SESSION_TIMEOUT_MS", "45000"))
 
 log = logger(__name__)
 
@@ -70,6 +68,8 @@ class Stream(ConsumerRebalanceListener):  # type: ignore[misc]
     Args:
         name: unique in the service; with the prefix and the service it makes the consumer group.
         fatal: called with an unexpected error; the process is meant to end.
+        instance: with it the membership is static: a killed process that comes back takes its partitions over at
+            once, instead of after the session timeout.
     """
 
     def __init__(
@@ -85,6 +85,8 @@ class Stream(ConsumerRebalanceListener):  # type: ignore[misc]
         handler: Handler,
         fatal: Callable[[BaseException], None],
         batch_records_max: int = 5_000,
+        instance: str = "",
+        session_timeout_ms: int = 45_000,
     ) -> None:
         self.name, self.topics = name, [prefix + topic for topic in topics]
         self._engine, self._tables, self._service, self._handler = engine, tables, service, handler
@@ -96,6 +98,7 @@ class Stream(ConsumerRebalanceListener):  # type: ignore[misc]
             *self.topics,
             batch=True,
             group_id=f"{prefix}{service}.{name}",
+            group_instance_id=f"{service}.{name}.{instance}" if instance else None,
             ack_policy=AckPolicy.MANUAL,
             decoder=_keep_bytes,
             auto_offset_reset="earliest",
@@ -104,8 +107,8 @@ class Stream(ConsumerRebalanceListener):  # type: ignore[misc]
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=8 << 20,
             partition_assignment_strategy=(RangePartitionAssignor,),
-            session_timeout_ms=_SESSION_TIMEOUT_MS,
-            heartbeat_interval_ms=max(_SESSION_TIMEOUT_MS // 15, 500),
+            session_timeout_ms=session_timeout_ms,
+            heartbeat_interval_ms=max(session_timeout_ms // 15, 500),
             rebalance_timeout_ms=120_000,
             max_poll_interval_ms=600_000,
             listener=self,

@@ -67,6 +67,7 @@ class Launcher:
         log = self.data_dir / "logs" / f"{instance_name(service, instance)}.log"
         own = {
             "APPORTION_DATA_DIR": str(home),
+            "APPORTION_INSTANCE": str(instance),
             f"APPORTION_{service.upper()}_HTTP_PORT": str(port),
             "PYTHONUNBUFFERED": "1",
         }

@@ -186,17 +186,16 @@ class Stack:
         return clean
 
     def stop(self, timeout_s: float = _STOP_S) -> bool:
-        """Everything, in the reverse order of the start. True when nothing had to be forced."""
+        """The services, then what they need. True when nothing had to be forced."""
         if not self.status():
             # Nothing of ours: the state file may be that of another program's stack, which must stay findable.
             return True
         self._progress("stopping")
         clean = True
-        for name in reversed(list(self.services)):
-            clean &= self.stop_service(name, timeout_s)
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            stops = [pool.submit(part.stop, timeout_s) for part in (self.kafka, self.postgres)]
-        clean &= all(stop.result() for stop in stops)
+        for parts in ([one.process for one in self.services.values()], [self.kafka, self.postgres]):
+            with ThreadPoolExecutor() as pool:
+                clean &= all([stop.result() for stop in [pool.submit(part.stop, timeout_s) for part in parts]])
+        self.services.clear()
         self._save()
         return clean
 
