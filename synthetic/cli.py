@@ -10,11 +10,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from synthetic.amounts import plain
-from synthetic.export import ROWS_MIN, Specification, generate
+from synthetic.export import ROWS_MIN, Export, generate
 from synthetic.months import NotABillingPeriod
 from synthetic.organisation import COST_CENTERS_MIN, SUSPENSE
 from synthetic.totals import Totals
@@ -28,7 +27,7 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
-def command(
+def generate_command(
     rows: Annotated[int, typer.Option(help="Rows of the export, exactly.", min=ROWS_MIN)],
     period: Annotated[str, typer.Option(help="Billing period, YYYY-MM.")],
     out: Annotated[Path, typer.Option(help="Directory to write into; made if it is not there.")],
@@ -48,7 +47,7 @@ def command(
     The same options give the same rows on every machine.
     """
     try:
-        totals = _generate(Specification(rows, period, seed, cost_centers, format.value, restate), out)
+        totals = _generate(Export(rows, period, seed, cost_centers, format.value, restate), out)
     except NotABillingPeriod as error:
         raise typer.BadParameter(str(error), param_hint="--period") from None
     except OSError as error:
@@ -59,12 +58,9 @@ def command(
         Console().print(_table(totals), f"Written to {out}")
 
 
-def _generate(wanted: Specification, out: Path) -> Totals:
-    columns = (TextColumn("generating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(file=sys.stderr)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("generating", total=wanted.rows)
-        return generate(wanted, out, lambda rows: progress.advance(task, rows))
+def _generate(wanted: Export, out: Path) -> Totals:
+    with Console(file=sys.stderr).status("generating") as status:
+        return generate(wanted, out, status.update)
 
 
 def _table(totals: Totals) -> Table:

@@ -23,7 +23,8 @@ from synthetic.totals import Totals
 ROWS_MIN: Final = 300
 _ROWS_PER_COMMITMENT: Final = 10_000
 
-Progress = Callable[[int], None]
+Progress = Callable[[str], None]
+_ROWS_PER_MESSAGE: Final = 50_000
 
 
 class TooSmall(ValueError):
@@ -35,11 +36,11 @@ class TooSmall(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Specification:
+class Export:
     """What to generate. `restate` is the percentage of usage rows that a second snapshot restates, 0 for none."""
 
     rows: int
-    period: str
+    period: str = "2026-06"
     seed: int = 1
     cost_centers: int = 40
     format: str = "csv.gz"
@@ -79,8 +80,8 @@ class Snapshot:
         self.write(charge)
 
 
-def generate(wanted: Specification, out: Path, progress: Progress | None = None) -> Totals:
-    """Write the export and what belongs to it into `out`; `progress` hears of rows as they are written.
+def generate(wanted: Export, out: Path, progress: Progress | None = None) -> Totals:
+    """Write the export and what belongs to it into `out`; `progress` hears now and then how far it is.
 
     Memory does not depend on the number of rows. Files of the same names are replaced, each when it is whole.
 
@@ -97,12 +98,10 @@ def generate(wanted: Specification, out: Path, progress: Progress | None = None)
             Snapshot(files.enter_context(sink(out / f"{name}.{wanted.format}", wanted.format)), Totals(wanted.period))
             for name in names
         ]
-        for charges in _measured(wanted, this, company):
+        for charges in _reported(_measured(wanted, this, company), wanted.rows, progress):
             snapshots[0].write(charges)
             for snapshot in snapshots[1:]:
                 snapshot.write(restatement.apply(charges))
-            if progress:
-                progress(charges.rows)
         for snapshot in snapshots:
             snapshot.close_month(wanted.seed, this, company)
     write_beside(out, wanted.seed, company, snapshots[0].totals)
@@ -112,7 +111,17 @@ def generate(wanted: Specification, out: Path, progress: Progress | None = None)
     return snapshots[0].totals
 
 
-def _measured(wanted: Specification, this: Month, company: Organisation) -> Iterator[Metered]:
+def _reported(charges: Iterator[Metered], rows: int, progress: Progress | None) -> Iterator[Metered]:
+    done = told = 0
+    for charge in charges:
+        yield charge
+        done += charge.rows
+        if progress and done - told >= _ROWS_PER_MESSAGE:
+            told = done
+            progress(f"generated {done:,} of {rows:,} rows")
+
+
+def _measured(wanted: Export, this: Month, company: Organisation) -> Iterator[Metered]:
     """All charges but the fees: exactly as many rows as are left for them."""
     span = max(3, min(len(this.days), wanted.rows // 200))
     left = wanted.rows - fees.count(company)
@@ -129,7 +138,7 @@ def _measured(wanted: Specification, this: Month, company: Organisation) -> Iter
         number += 1
 
 
-def _commitments(wanted: Specification, this: Month, company: Organisation, span: int) -> Iterator[Metered]:
+def _commitments(wanted: Export, this: Month, company: Organisation, span: int) -> Iterator[Metered]:
     for number in range(2 * max(1, wanted.rows // _ROWS_PER_COMMITMENT)):
         for provider in PROVIDERS:
             yield from Commitment(wanted.seed, this, company, provider, number, this.days[:span]).charges()

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from synthetic.export import Specification, generate
+from synthetic.export import Export, generate
 
 Known = dict[str, Any]
 
@@ -24,11 +24,11 @@ _TABLES = {
 
 
 @dataclass(frozen=True)
-class Export:
+class Generated:
     """A generated directory."""
 
     directory: Path
-    specification: Specification
+    wanted: Export
 
     def known(self, name: str = "totals.json") -> Known:
         known: Known = json.loads((self.directory / name).read_text(encoding="utf-8"))
@@ -48,20 +48,20 @@ class Export:
 
 
 @pytest.fixture(scope="session")
-def export(tmp_path_factory: pytest.TempPathFactory) -> Export:
-    wanted = Specification(rows=20_000, period="2026-06", seed=7, format="csv", restate=2)
+def export(tmp_path_factory: pytest.TempPathFactory) -> Generated:
+    wanted = Export(rows=20_000, period="2026-06", seed=7, format="csv", restate=2)
     directory = tmp_path_factory.mktemp("export")
     generate(wanted, directory)
-    made = Export(directory, wanted)
+    made = Generated(directory, wanted)
     made.load()
     return made
 
 
 @pytest.fixture
-def generated(tmp_path: Path) -> Callable[..., Export]:
-    def make(name: str = "export", **options: Any) -> Export:
-        wanted = Specification(**{"rows": 1_000, "period": "2026-06", "format": "csv", **options})
+def generated(tmp_path: Path) -> Callable[..., Generated]:
+    def make(name: str = "export", **options: Any) -> Generated:
+        wanted = Export(**{"rows": 1_000, "period": "2026-06", "format": "csv", **options})
         generate(wanted, tmp_path / name)
-        return Export(tmp_path / name, wanted)
+        return Generated(tmp_path / name, wanted)
 
     return make

@@ -6,10 +6,10 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from synthetic.cli import command
+from synthetic.cli import generate_command
 
 app = typer.Typer()
-app.command("generate")(command)
+app.command("generate")(generate_command)
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -11,34 +11,34 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from synthetic.export import ROWS_MIN, Specification, TooSmall
+from synthetic.export import ROWS_MIN, Export, TooSmall
 from synthetic.months import NotABillingPeriod, month
-from tests.unit.synthetic.conftest import Export
+from tests.unit.synthetic.conftest import Generated
 
-Generated = Callable[..., Export]
+Make = Callable[..., Generated]
 
 
-def content(export: Export) -> dict[str, bytes]:
+def content(export: Generated) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(export.directory.iterdir())}
 
 
-def test_the_same_options_give_the_same_bytes(generated: Generated) -> None:
+def test_the_same_options_give_the_same_bytes(generated: Make) -> None:
     assert content(generated("a", restate=3)) == content(generated("b", restate=3))
 
 
-def test_the_bytes_stay_the_same_for_ever(generated: Generated) -> None:
+def test_the_bytes_stay_the_same_for_ever(generated: Make) -> None:
     """A change of the generator changes every figure that people compare: make it on purpose, and say so."""
     text = (generated(seed=3).directory / "focus.csv").read_bytes()
     assert hashlib.sha256(text).hexdigest() == "2601f74208f934494fa4ff4739aaea073d56d1e86413020babc13cdc6525c001"
 
 
-def test_another_seed_gives_other_rows(generated: Generated) -> None:
+def test_another_seed_gives_other_rows(generated: Make) -> None:
     one, other = (content(generated(str(seed), seed=seed)) for seed in (1, 2))
     assert one.keys() == other.keys()
     assert one["focus.csv"] != other["focus.csv"]
 
 
-def test_the_company_is_the_same_in_every_month(generated: Generated) -> None:
+def test_the_company_is_the_same_in_every_month(generated: Make) -> None:
     may, june = (content(generated(period, period=period)) for period in ("2026-05", "2026-06"))
     assert may["accounts.csv"] == june["accounts.csv"]
     assert may["focus.csv"] != june["focus.csv"]
@@ -46,7 +46,7 @@ def test_the_company_is_the_same_in_every_month(generated: Generated) -> None:
 
 @pytest.mark.parametrize("rows", [ROWS_MIN, ROWS_MIN + 1, 999, 1000, 5001])
 @pytest.mark.parametrize("cost_centers", [4, 300])
-def test_rows_are_exactly_as_many_as_asked_for(generated: Generated, rows: int, cost_centers: int) -> None:
+def test_rows_are_exactly_as_many_as_asked_for(generated: Make, rows: int, cost_centers: int) -> None:
     export = generated(rows=rows, cost_centers=cost_centers, period="2026-02")
     lines = (export.directory / "focus.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == rows + 1
@@ -54,7 +54,7 @@ def test_rows_are_exactly_as_many_as_asked_for(generated: Generated, rows: int, 
     assert len((export.directory / "cost-centers.csv").read_text(encoding="utf-8").splitlines()) == cost_centers + 1
 
 
-def test_all_formats_hold_the_same(generated: Generated) -> None:
+def test_all_formats_hold_the_same(generated: Make) -> None:
     plain, packed, table = (generated(kind, format=kind) for kind in ("csv", "csv.gz", "parquet"))
     text = (plain.directory / "focus.csv").read_bytes()
     assert gzip.decompress((packed.directory / "focus.csv.gz").read_bytes()) == text
@@ -68,16 +68,16 @@ def test_all_formats_hold_the_same(generated: Generated) -> None:
     assert columns["CapacityReservationId"].null_count == len(rows)
 
 
-def test_nothing_half_written_is_left_behind(generated: Generated) -> None:
+def test_nothing_half_written_is_left_behind(generated: Make) -> None:
     assert not [name for name in content(generated()) if name.endswith(".partial")]
 
 
 def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path) -> None:
     program = (
         "import resource, sys, pathlib\n"
-        "from synthetic.export import Specification, generate\n"
+        "from synthetic.export import Export, generate\n"
         "def peak(rows):\n"
-        "    generate(Specification(rows, '2026-06', format='csv'), pathlib.Path(sys.argv[1]))\n"
+        "    generate(Export(rows, '2026-06', format='csv'), pathlib.Path(sys.argv[1]))\n"
         "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak(20_000)\n"
         "print(peak(150_000) - before)\n"
@@ -94,6 +94,6 @@ def test_a_period_is_a_month(text: str) -> None:
 
 def test_too_small_an_export_is_refused() -> None:
     with pytest.raises(TooSmall, match=f"at least {ROWS_MIN}"):
-        Specification(10, "2026-06")
+        Export(10, "2026-06")
     with pytest.raises(TooSmall, match="cost centers"):
-        Specification(1000, "2026-06", cost_centers=2)
+        Export(1000, "2026-06", cost_centers=2)

@@ -3,7 +3,7 @@
 import pytest
 
 from synthetic.columns import COLUMNS, FOCUS_1_2
-from tests.unit.synthetic.conftest import Export
+from tests.unit.synthetic.conftest import Generated
 
 MANDATORY = (
     "BilledCost", "BillingAccountId", "BillingAccountType", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
@@ -44,7 +44,7 @@ BROKEN_WHEN = {
 }
 
 
-def test_columns_are_those_of_focus_1_2_in_order(export: Export) -> None:
+def test_columns_are_those_of_focus_1_2_in_order(export: Generated) -> None:
     columns = [name for (name,) in export.query("SELECT column_name FROM duckdb_columns() WHERE table_name = 'focus'")]
     assert columns == list(COLUMNS)
     assert len(FOCUS_1_2) == len(set(FOCUS_1_2)) == 57
@@ -52,16 +52,16 @@ def test_columns_are_those_of_focus_1_2_in_order(export: Export) -> None:
 
 
 @pytest.mark.parametrize("column", MANDATORY)
-def test_mandatory_values_are_never_null(export: Export, column: str) -> None:
+def test_mandatory_values_are_never_null(export: Generated, column: str) -> None:
     assert export.query(f"SELECT count(*) FROM focus WHERE {column} IS NULL") == [(0,)]
 
 
 @pytest.mark.parametrize("rule", BROKEN_WHEN)
-def test_no_row_breaks_the_rule_that(export: Export, rule: str) -> None:
+def test_no_row_breaks_the_rule_that(export: Generated, rule: str) -> None:
     assert export.query(f"SELECT * FROM focus WHERE {BROKEN_WHEN[rule]} LIMIT 3") == []
 
 
-def test_what_commitments_cost_is_used_up_or_unused(export: Export) -> None:
+def test_what_commitments_cost_is_used_up_or_unused(export: Generated) -> None:
     """Recurring commitments even out within the month; one-time ones are prepaid for a year of 365 days."""
     rows = export.query("""
         SELECT any_value(ChargeFrequency) FILTER (ChargeCategory = 'Purchase'), sum(BilledCost::DECIMAL(38,18)),
@@ -73,7 +73,7 @@ def test_what_commitments_cost_is_used_up_or_unused(export: Export) -> None:
         assert billed * days == effective * (365 if frequency == "One-Time" else days)
 
 
-def test_refunds_corrections_repeated_rows_and_tiny_prices_occur(export: Export) -> None:
+def test_refunds_corrections_repeated_rows_and_tiny_prices_occur(export: Generated) -> None:
     [(refunds, corrections, tiny, digits)] = export.query("""
         SELECT count(*) FILTER (ChargeCategory = 'Usage' AND BilledCost[1] = '-' AND ChargeClass IS NULL),
             count(*) FILTER (ChargeClass = 'Correction'), count(*) FILTER (ListUnitPrice = '0.0000000001'),

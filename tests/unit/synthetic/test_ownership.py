@@ -2,7 +2,7 @@
 
 import yaml
 
-from tests.unit.synthetic.conftest import Export
+from tests.unit.synthetic.conftest import Generated
 from tests.unit.synthetic.test_totals import SUMS, found, known
 
 # ->> with a quoted path: the tag keys " team" and "Team" are other keys than "team".
@@ -26,7 +26,7 @@ END AS owner, {sums} FROM focus GROUP BY ALL
 """
 
 
-def test_direct_cost_pools_and_suspense_come_out_of_the_rules(export: Export) -> None:
+def test_direct_cost_pools_and_suspense_come_out_of_the_rules(export: Generated) -> None:
     totals = export.known()
     suspense = [{"owner": "SUSPENSE", **entry} for entry in totals["suspense"]]
     expected = (
@@ -37,12 +37,12 @@ def test_direct_cost_pools_and_suspense_come_out_of_the_rules(export: Export) ->
     assert found(export.query(OWNERS.format(sums=SUMS))) == expected
 
 
-def test_suspense_is_a_small_residue(export: Export) -> None:
+def test_suspense_is_a_small_residue(export: Generated) -> None:
     rows = sum(entry["rows"] for entry in export.known()["suspense"])
-    assert 0 < rows < export.specification.rows * 0.03
+    assert 0 < rows < export.wanted.rows * 0.03
 
 
-def test_rules_use_every_method_and_every_assignment(export: Export) -> None:
+def test_rules_use_every_method_and_every_assignment(export: Generated) -> None:
     rules = yaml.safe_load((export.directory / "rules.yaml").read_text(encoding="utf-8"))
     assert {pool["method"] for pool in rules["pools"]} == {"fixed_percent", "weighted", "even", "proportional"}
     used = {key for rule in rules["rules"] for key in rule["assign"]}
@@ -52,13 +52,13 @@ def test_rules_use_every_method_and_every_assignment(export: Export) -> None:
     assert rules["effective_from"] == "2026-06"
 
 
-def test_pools_without_direct_inflow_are_not_made_up(export: Export) -> None:
+def test_pools_without_direct_inflow_are_not_made_up(export: Generated) -> None:
     rules = yaml.safe_load((export.directory / "rules.yaml").read_text(encoding="utf-8"))
     assert {pool["id"] for pool in rules["pools"]} == {entry["pool"] for entry in export.known()["pools"]}
 
 
-def test_tags_have_realistic_flaws(export: Export) -> None:
+def test_tags_have_realistic_flaws(export: Generated) -> None:
     keys = {key for (key,) in export.query("SELECT DISTINCT unnest(json_keys(Tags)) FROM focus")}
     assert {"team", "Team", " team", "env", "application", "cost_center"} <= keys
     [(untagged,)] = export.query("SELECT count(*) FROM focus WHERE Tags IS NULL")
-    assert 0 < untagged < export.specification.rows * 0.2
+    assert 0 < untagged < export.wanted.rows * 0.2

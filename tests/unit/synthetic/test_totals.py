@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared.money import text
-from tests.unit.synthetic.conftest import Export
+from tests.unit.synthetic.conftest import Generated
 
 SUMS = "count(*), sum(BilledCost::DECIMAL(38,18)), sum(EffectiveCost::DECIMAL(38,18))"
 
@@ -23,23 +23,23 @@ def known(entries: list[dict[str, Any]], *keys: str) -> Sums:
     }
 
 
-def test_periods_agree(export: Export) -> None:
+def test_periods_agree(export: Generated) -> None:
     rows = export.query(f"SELECT BillingPeriodStart[:7], BillingCurrency, {SUMS} FROM focus GROUP BY ALL")
     assert found(rows) == known(export.known()["periods"], "billing_period", "currency")
 
 
-def test_invoices_agree(export: Export) -> None:
+def test_invoices_agree(export: Generated) -> None:
     rows = export.query(f"SELECT InvoiceIssuerName, InvoiceId, {SUMS} FROM focus GROUP BY ALL")
     assert found(rows) == known(export.known()["invoices"], "issuer", "invoice_id")
 
 
-def test_charge_categories_are_all_there_and_counted(export: Export) -> None:
+def test_charge_categories_are_all_there_and_counted(export: Generated) -> None:
     categories = dict(export.query("SELECT ChargeCategory, count(*) FROM focus GROUP BY ALL"))
     assert categories == export.known()["charge_categories"]
     assert categories.keys() == {"Usage", "Purchase", "Tax", "Credit", "Adjustment"}
 
 
-def test_provider_invoices_are_the_costs_rounded_to_cents(export: Export) -> None:
+def test_provider_invoices_are_the_costs_rounded_to_cents(export: Generated) -> None:
     rows = export.query(
         "SELECT issuer, invoice_id, invoices.amount, sum(BilledCost::DECIMAL(38,18)) FROM focus"
         " JOIN invoices ON InvoiceIssuerName = issuer AND InvoiceId = invoice_id"
@@ -52,7 +52,7 @@ def test_provider_invoices_are_the_costs_rounded_to_cents(export: Export) -> Non
     assert any(Decimal(payable) != billed for *_, payable, billed in rows)
 
 
-def test_the_restated_snapshot_differs_exactly_as_said(export: Export) -> None:
+def test_the_restated_snapshot_differs_exactly_as_said(export: Generated) -> None:
     restated = export.known("totals-restated.json")
     rows = export.query(f"SELECT BillingPeriodStart[:7], BillingCurrency, {SUMS} FROM restated GROUP BY ALL")
     assert found(rows) == known(restated["periods"], "billing_period", "currency")
@@ -71,7 +71,7 @@ def test_the_restated_snapshot_differs_exactly_as_said(export: Export) -> None:
     assert all(difference[kind] > 0 for kind in ("changed", "vanished", "added"))
 
 
-def test_one_percent_more_or_less_of_the_rows_is_restated(export: Export) -> None:
+def test_one_percent_more_or_less_of_the_rows_is_restated(export: Generated) -> None:
     difference = export.known("totals-restated.json")["difference"]
     hits = difference["changed"] + difference["vanished"] + difference["added"]
-    assert 0.015 < hits / export.specification.rows < 0.025
+    assert 0.015 < hits / export.wanted.rows < 0.025
