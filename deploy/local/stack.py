@@ -192,9 +192,9 @@ class Stack:
             return True
         self._progress("stopping")
         clean = True
-        for parts in ([one.process for one in self.services.values()], [self.kafka, self.postgres]):
+        for stops in ([one.process.stop for one in self.services.values()], [self.kafka.stop, self.postgres.stop]):
             with ThreadPoolExecutor() as pool:
-                clean &= all([stop.result() for stop in [pool.submit(part.stop, timeout_s) for part in parts]])
+                clean = all(pool.map(lambda stop: stop(timeout_s), stops)) and clean
         self.services.clear()
         self._save()
         return clean
