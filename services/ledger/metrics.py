@@ -1,0 +1,78 @@
+"""What the ledger measures about its books: gauges computed from the tables, never counted along."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiokafka.errors import KafkaError
+from prometheus_client import Gauge
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.ledger.domain.periods import State
+from services.ledger.store import journal, periods
+from services.ledger.store.tables import entries, postings
+from shared.events import Reconciliation, decode
+from shared.observability import logger
+
+_SECONDS: Final = 15.0
+
+RESIDUE: Final = Gauge("apportion_ledger_trial_balance_residue", "Debits minus credits: 0, or wrong", ["currency"])
+BREAKS: Final = Gauge("apportion_ledger_breaks", "Breaks of blocked periods", ["billing_period", "code"])
+PERIOD_STATE: Final = Gauge(
+    "apportion_ledger_period_state", "1 for the state a period is in", ["billing_period", "state"]
+)
+WAITING: Final = Gauge("apportion_ledger_close_waiting_seconds", "How long a close has waited", ["billing_period"])
+CHAIN_LENGTH: Final = Gauge("apportion_ledger_chain_entries", "Posted entries", ["billing_period"])
+
+log = logger(__name__)
+
+
+class Measuring:
+    """Refreshes the gauges from the tables."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._measured: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Refresh until cancelled."""
+        while True:
+            try:
+                async with self._engine.connect() as conn:
+                    await self.refresh(conn)
+            except (DBAPIError, KafkaError, OSError) as error:
+                log.warning("metrics wait", error=str(error)[:500])
+            await asyncio.sleep(_SECONDS)
+
+    async def refresh(self, conn: AsyncConnection) -> None:
+        """Set every gauge."""
+        BREAKS.clear()
+        WAITING.clear()
+        for row in await periods.load_all(conn):
+            name, state = row.period.billing_period, row.period.state
+            for one in State:
+                PERIOD_STATE.labels(name, one).set(one is state)
+            if row.waiting_for:
+                WAITING.labels(name).set(row.waited_seconds)
+            if state is State.BLOCKED and row.reconciliation is not None:
+                for found in decode(Reconciliation, row.reconciliation).breaks:
+                    BREAKS.labels(name, found.code).inc()
+        await self._books(conn)
+
+    async def _books(self, conn: AsyncConnection) -> None:
+        """Chain lengths, and the trial balance whenever something was posted."""
+        lengths = await journal.lengths(conn)
+        for billing_period, length in lengths.items():
+            CHAIN_LENGTH.labels(billing_period).set(length)
+        if lengths == self._measured:
+            return
+        same = (entries.c.billing_period == postings.c.billing_period) & (entries.c.ordinal == postings.c.ordinal)
+        query = (
+            select(entries.c.currency, func.sum(postings.c.amount)).join(postings, same).group_by(entries.c.currency)
+        )
+        for currency, residue in await conn.execute(query):
+            RESIDUE.labels(currency).set(residue)
+        self._measured = lengths
