@@ -89,16 +89,5 @@ def issue(batch: BatchState) -> BatchState:
     return replace(batch, status="issued")
 
 
-def draft_again(batch: BatchState, prepared_by: str) -> BatchState:
-    """Draft anew from a newer final run: an approval of the old figures doesn't count for the new ones.
-
-    Raises:
-        AlreadyIssued: issued invoices never change.
-    """
-    if batch.status == "issued":
-        raise AlreadyIssued(batch.billing_period)
-    return BatchState(batch.billing_period, "drafted", prepared_by)
-
-
 def _identity(person: str) -> str:
     return person.strip().casefold()
