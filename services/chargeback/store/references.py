@@ -14,17 +14,17 @@ from shared.events import AllocationRun, CostCenter, Period, decode, encode
 
 
 async def keep_run(conn: AsyncConnection, run: AllocationRun) -> None:
-    """Keep an allocation run; the same run again does nothing.
+    """Keep the final allocation run of a close; the same again does nothing, and previews are not for invoices.
 
     Raises:
-        Conflict: if the run is known with other content.
+        Conflict: if the close has another final run already.
     """
-    known = await _body(conn, allocation_runs, allocation_runs.c.run_id, run.run_id)
-    body = encode(run)
+    if run.kind == "preview" or run.close_id is None:
+        return
+    known, body = await _body(conn, allocation_runs, allocation_runs.c.close_id, run.close_id), encode(run)
     if known is not None and known != body:
-        raise Conflict("allocation run", run.run_id, 1)
-    row = {"run_id": run.run_id, "billing_period": run.billing_period, "close_id": run.close_id, "body": body}
-    await conn.execute(insert(allocation_runs).on_conflict_do_nothing(), [row])
+        raise Conflict("final allocation run of close", run.close_id, 1)
+    await conn.execute(insert(allocation_runs).values(close_id=run.close_id, body=body).on_conflict_do_nothing())
 
 
 async def keep_cost_center(conn: AsyncConnection, center: CostCenter) -> None:

@@ -33,9 +33,7 @@ allocations = Table(
 allocation_runs = Table(
     "allocation_runs",
     METADATA,
-    Column("run_id", Text, primary_key=True),
-    Column("billing_period", Text, nullable=False, index=True),
-    Column("close_id", Text, comment="null on a preview"),
+    Column("close_id", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
 
