@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from services.intake.reading import IntakeRefusal, check_file
 
 from apportion.output import err, fail, out
 from apportion.run import InputRefused, Job, Outcome, Progress, Stuck, run
 from deploy.local.errors import LocalStackError
 from services.allocator.loading import check, load_bundle
+from services.intake.reading import IntakeRefusal, check_file
 from synthetic.export import Export, generate
 
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON instead of a table.")]

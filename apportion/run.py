@@ -89,7 +89,8 @@ def run(job: Job, progress: Progress) -> Outcome:
         with outcome.timed("total"), Stack(stack_dir, progress=progress) as stack:
             with outcome.timed("stack"):
                 start_stack(stack, job.out.absolute(), progress)
-            _Steps(job, stack, outcome, progress).all()
+            services = Services({service: stack.url(service) for service in SERVICES})
+            Steps(job, services, outcome, progress, lambda: _raise_if_dead(stack)).all()
     except InputRefused:
         shutil.rmtree(job.out if created else stack_dir)
         raise
@@ -99,12 +100,18 @@ def run(job: Job, progress: Progress) -> Outcome:
     return outcome
 
 
-class _Steps:
-    """The steps of the job against a running stack."""
+class Steps:
+    """The steps of the job against running services.
 
-    def __init__(self, job: Job, stack: Stack, outcome: Outcome, progress: Progress) -> None:
-        self._job, self._stack, self._outcome, self._progress = job, stack, outcome, progress
-        self._services = Services({service: stack.url(service) for service in SERVICES})
+    Args:
+        watch: called between two looks at a service; raises when waiting has become pointless.
+    """
+
+    def __init__(
+        self, job: Job, services: Services, outcome: Outcome, progress: Progress, watch: Callable[[], None]
+    ) -> None:
+        self._job, self._services, self._outcome, self._progress = job, services, outcome, progress
+        self._watch = watch
 
     def all(self) -> None:
         """Rules, costs, then every period, oldest first."""
@@ -179,14 +186,19 @@ class _Steps:
         ]
 
     def _wait(self, what: str, ask: Callable[[], Any]) -> Any:
-        """Ask until there is an answer; a service that died is named instead of waited for."""
+        """Ask until there is an answer."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while (answer := ask()) is None:
-            dead = [part for part in self._stack.status() if not part.running]
-            if dead:
-                raise Stuck(f"{what}: {dead[0].name} ended unexpectedly; its log is {dead[0].log}")
+            self._watch()
             if time.monotonic() > deadline:
                 waiting = self._services.get("ledger", f"/v1/periods/{what}").get("waiting_for", [])
                 raise Stuck(f"{what}: no progress for {_PATIENCE_SECONDS} s; waiting for: {'; '.join(waiting)}")
             time.sleep(_POLL_SECONDS)
         return answer
+
+
+def _raise_if_dead(stack: Stack) -> None:
+    """Name a process that ended instead of waiting for it."""
+    for part in stack.status():
+        if not part.running:
+            raise Stuck(f"{part.name} ended unexpectedly; its log is {part.log}")

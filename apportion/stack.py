@@ -26,12 +26,17 @@ def start_stack(stack: Stack, files_dir: Path, progress: Callable[[str], None]) 
     """Bring up Kafka and PostgreSQL, make schemas and topics, then start the four services."""
     stack.start_infrastructure()
     progress("preparing database and topics")
-    asyncio.run(_prepare(stack))
+    prepare(stack)
     stack.start_services(SERVICES, env={"APPORTION_FILES_DIR": str(files_dir)})
 
 
-async def _prepare(stack: Stack) -> None:
-    await asyncio.gather(migrate_all(stack.database_url), topic_admin.apply(stack.bootstrap, stack.topic_prefix))
+def prepare(stack: Stack) -> None:
+    """Make schemas and topics on a stack whose Kafka and PostgreSQL run."""
+
+    async def both() -> None:
+        await asyncio.gather(migrate_all(stack.database_url), topic_admin.apply(stack.bootstrap, stack.topic_prefix))
+
+    asyncio.run(both())
 
 
 def use_running_stack(directory: Path | None = None) -> None:

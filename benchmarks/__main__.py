@@ -1,0 +1,126 @@
+"""`python -m benchmarks`: measure, print, and keep a JSON.
+
+--rows N      rows of the main measurement (default 1,000,000)
+--linear      also 100,000 and 3,000,000 rows through the whole stack
+--out FILE    where the JSON goes (default benchmarks/results/<date>.json)
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import rule_sets, stages
+from benchmarks.probes import MemoryWatch
+from synthetic.export import Export, generate
+
+TARGETS = {
+    "allocator stream / raw getmany + decode": 0.5,
+    "ledger stream / raw getmany + decode": 0.5,
+    "intake / raw produce": 0.5,
+}
+_WHOLE_SECONDS_MAX = 60
+
+
+def main() -> int:
+    """Run all measurements; the exit code is 0 whatever they say: numbers are read, not asserted."""
+    arguments = _arguments()
+    work = Path(tempfile.mkdtemp(prefix="apportion-bench-"))
+    result: dict[str, Any] = {"machine": _machine(), "rows": arguments.rows}
+    given = _generated(work, arguments.rows)
+    rates = stages.measure(given, work, arguments.rows, _say)
+    result["stages"] = {name: rate.as_json() for name, rate in rates.items()}
+    result["ratios"] = {
+        name: round(rates[name.split(" / ")[0]].per_second / rates[name.split(" / ")[1]].per_second, 2)
+        for name in TARGETS
+    }
+    result["rules"] = _rules(work)
+    result["whole"] = {str(arguments.rows): _whole(given, work, arguments.rows)}
+    for rows in (100_000, 3_000_000) if arguments.linear else ():
+        result["whole"][str(rows)] = _whole(_generated(work, rows), work, rows)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+    _report(result)
+    print(f"written to {arguments.out}")
+    return 0
+
+
+def _rules(work: Path) -> dict[str, Any]:
+    _say("the allocator's stream with 10 and with 1,000 rules")
+    rows = 300_000
+    given = _generated(work, rows)
+    sets = {str(count): rule_sets.write(work / f"rules-{count}", given, count) for count in (10, 1_000)}
+    rates = stages.stream_with_rules(given, work, rows, sets)
+    found: dict[str, Any] = {count: rate.as_json() for count, rate in rates.items()}
+    return found | {"1,000 rules / 10 rules": round(rates["1000"].per_second / rates["10"].per_second, 2)}
+
+
+def _whole(given: Path, work: Path, rows: int) -> dict[str, Any]:
+    """`apportion run` from file to closed books, as a user starts it."""
+    _say(f"the whole way with {rows:,} rows")
+    out = work / f"whole-{rows}"
+    command = [sys.executable, "-m", "apportion", "run", "--focus", str(given / "focus.csv.gz"),
+               "--rules", str(given / "rules.yaml"), "--provider-invoices", str(given / "provider-invoices.csv"),
+               "--out", str(out), "--json"]  # fmt: skip
+    with MemoryWatch(out / ".stack") as memory:
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - started
+    if done.returncode:
+        raise SystemExit(f"apportion run ended with {done.returncode}: {done.stderr[-2000:]}")
+    summary = json.loads((out / "summary.json").read_text())
+    return {"wall_seconds": round(seconds, 1), "seconds": summary["seconds"], "peak_mb": memory.peaks_mb}
+
+
+def _generated(work: Path, rows: int) -> Path:
+    directory = work / f"given-{rows}"
+    if not directory.exists():
+        _say(f"generating {rows:,} rows")
+        generate(Export(rows=rows), directory)
+    return directory
+
+
+def _report(result: dict[str, Any]) -> None:
+    for name, stage in result["stages"].items():
+        print(f"{name:24} {stage['per_second']:>9,}/s   {stage['statements_per_100k']:>6,} statements and "
+              f"{stage['commits_per_100k']:>5,} commits per 100,000 events   peak {stage['peak_mb']} MB")  # fmt: skip
+    for name, ratio in result["ratios"].items():
+        print(f"{name:44} {ratio:.2f}   (goal {TARGETS[name]:.2f})")
+    print(f"1,000 rules / 10 rules, events per second    {result['rules']['1,000 rules / 10 rules']:.2f}   (goal 1.00)")
+    for rows, whole in result["whole"].items():
+        total = whole["seconds"]["total"]
+        print(
+            f"{int(rows):>9,} rows, file to closed books: {total:.1f} s ({whole['seconds']}), "
+            f"peaks {whole['peak_mb']} MB"
+        )
+    print(f"goal for 1,000,000 rows: {_WHOLE_SECONDS_MAX} s")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    today = dt.datetime.now(dt.UTC).date()
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--linear", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results") / f"{today}.json")
+    return parser.parse_args()
+
+
+def _machine() -> dict[str, Any]:
+    return {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+
+
+def _say(message: str) -> None:
+    print(f"... {message}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Each stage alone on the machine with Kafka and PostgreSQL, on the same delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apportion.clients import Services
+from apportion.jobs import checked_bundle
+from apportion.stack import prepare
+from benchmarks import ceilings
+from benchmarks.probes import metric, peak_memory_mb, wait_for
+from deploy.local import Stack
+from shared.topics import COSTS
+
+_CEILING_EVENTS_MAX = 300_000
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Events and the seconds they took, with what it cost the database."""
+
+    events: int
+    seconds: float
+    statements: int = 0
+    commits: int = 0
+    peak_mb: int = 0
+
+    @property
+    def per_second(self) -> int:
+        return round(self.events / self.seconds)
+
+    def as_json(self) -> dict[str, Any]:
+        per_100k = 100_000 / self.events
+        return {
+            "events": self.events, "seconds": round(self.seconds, 3), "per_second": self.per_second,
+            "statements_per_100k": round(self.statements * per_100k),
+            "commits_per_100k": round(self.commits * per_100k), "peak_mb": self.peak_mb,
+        }  # fmt: skip
+
+
+def measure(given: Path, work: Path, rows: int, say: Callable[[str], None]) -> dict[str, Rate]:
+    """Ceilings and stages, one after the other, each with the machine to itself."""
+    rates: dict[str, Rate] = {}
+    with Stack(work / "stages") as stack:
+        stack.start_infrastructure()
+        prepare(stack)
+        topic, bootstrap = COSTS.name, stack.bootstrap
+        say("intake: file to acknowledged by Kafka")
+        rates["intake"] = _intake(stack, given, rows)
+        say("raw produce of the same bytes")
+        recorded = asyncio.run(ceilings.record(bootstrap, topic, COSTS.partitions, _CEILING_EVENTS_MAX))
+        rates["raw produce"] = Rate(*asyncio.run(ceilings.produce(bootstrap, "benchmark.produce", recorded)))
+        del recorded
+        say("raw getmany and decode")
+        rates["raw getmany + decode"] = Rate(*asyncio.run(ceilings.consume(bootstrap, topic, COSTS.partitions)))
+        for service in ("allocator", "ledger"):
+            say(f"{service} stream")
+            rates[f"{service} stream"] = _stream(stack, service, given / "rules.yaml", rows)
+    return rates
+
+
+def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path]) -> dict[str, Rate]:
+    """The allocator's stream on the same events with different rule sets."""
+    rates = {}
+    with Stack(work / "rules") as stack:
+        stack.start_infrastructure()
+        prepare(stack)
+        _intake(stack, given, rows)
+        for name, path in rules.items():
+            stack.postgres.drop_database(stack.database)
+            stack.postgres.create_database(stack.database)
+            prepare(stack)
+            stack.topic_prefix = ""
+            rates[name] = _stream(stack, "allocator", path, rows, instance=len(rates) + 1)
+    return rates
+
+
+def _intake(stack: Stack, given: Path, rows: int) -> Rate:
+    stack.start("intake")
+    pid, url = _pid(stack, "intake"), stack.url("intake")
+    services = Services({"intake": url})
+    file = given / "focus.csv.gz"
+    sha256 = services.upload("intake", "/v1/files", file)["sha256"]
+    before = _database_work(url)
+    started = time.perf_counter()
+    body = {"source": "benchmark", "files": [{"name": file.name, "sha256": sha256}]}
+    delivery = services.post("intake", "/v1/deliveries", body)["delivery_id"]
+    wait_for(lambda: services.get("intake", f"/v1/deliveries/{delivery}")["state"] == "complete")
+    seconds = time.perf_counter() - started
+    statements, commits = (now - then for now, then in zip(_database_work(url), before, strict=True))
+    rate = Rate(rows, seconds, statements, commits, peak_memory_mb(pid))
+    stack.stop_service("intake")
+    return rate
+
+
+def _stream(stack: Stack, service: str, rules: Path, rows: int, instance: int = 1) -> Rate:
+    name = stack.start(service, instance=instance)
+    pid, url = _pid(stack, name), stack.url(name)
+    if service == "allocator":
+        body = checked_bundle(rules) | {"applied_by": "benchmark"}
+        Services({"allocator": url}).post("allocator", "/v1/rule-sets", body)
+    events = lambda: metric(url, "apportion_stream_events_total", topic=COSTS.name)  # noqa: E731
+    wait_for(lambda: events() > 0)
+    first, before, started = events(), _database_work(url), time.perf_counter()
+    wait_for(lambda: events() >= rows)
+    seconds = time.perf_counter() - started
+    statements, commits = (now - then for now, then in zip(_database_work(url), before, strict=True))
+    rate = Rate(rows - first, seconds, statements, commits, peak_memory_mb(pid))
+    stack.stop_service(name)
+    return rate
+
+
+def _database_work(url: str) -> tuple[int, int]:
+    return metric(url, "apportion_database_statements_total"), metric(url, "apportion_database_commits_total")
+
+
+def _pid(stack: Stack, name: str) -> int:
+    return next(part.pid for part in stack.status() if part.name == name)

@@ -1,0 +1,64 @@
+"""One whole run of a small generated month, shared by the tests that look at its result."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthetic.export import Export, generate
+
+ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run left behind."""
+
+    given: Path
+    out: Path
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.out / "summary.json").read_text())  # type: ignore[no-any-return]
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        return json.loads((self.given / "totals.json").read_text())  # type: ignore[no-any-return]
+
+    def folder(self, kind: str) -> Path:
+        """`invoices-r1` or `books-r1` of the only month."""
+        return self.out / self.summary["periods"][0]["period"] / f"{kind}-r1"
+
+
+def apportion(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The command line as a user runs it."""
+    command = [sys.executable, "-m", "apportion", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=170, env={**os.environ, **(env or {})}, check=False
+    )
+
+
+def run(given: Path, out: Path, *more: str | Path) -> Result:
+    """`apportion run` on a generated input."""
+    done = apportion(
+        "run", "--focus", given / "focus.csv.gz", "--rules", given / "rules.yaml",
+        "--provider-invoices", given / "provider-invoices.csv", "--out", out, *more,
+    )  # fmt: skip
+    return Result(given, out, done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    directory = tmp_path_factory.mktemp("whole-way")
+    generate(Export(rows=ROWS, seed=3), directory / "given")
+    return run(directory / "given", directory / "out")

@@ -1,0 +1,132 @@
+"""Running the whole job while its processes are killed, and comparing the result with the undisturbed run."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from apportion.clients import Refused, Services
+from apportion.jobs import checked_bundle
+from apportion.run import Job, Outcome, Steps
+from apportion.stack import prepare
+from deploy.local import SERVICES, LocalStackError, Stack
+from synthetic.export import Export, generate
+
+ROWS = 4_000
+_PATIENCE_SECONDS = 90
+
+
+def make_input(directory: Path, rows: int = ROWS) -> Path:
+    """A small month with everything in it."""
+    generate(Export(rows=rows, seed=7), directory, lambda _: None)
+    return directory
+
+
+def job_of(given: Path, out: Path) -> Job:
+    """The job on a generated input."""
+    return Job([given / "focus.csv.gz"], checked_bundle(given / "rules.yaml"), out, given / "provider-invoices.csv")
+
+
+class Supervisor:
+    """Starts services with a failpoint each, and after each death again, with the next one of the plan."""
+
+    def __init__(self, stack: Stack, files_dir: Path, plan: Mapping[str, Sequence[str]]) -> None:
+        self._stack, self._files_dir = stack, files_dir
+        self._plan = {service: list(plan.get(service, ())) for service in SERVICES}
+        self.deaths: list[str] = []
+        self._armed: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Start all four services."""
+        for service in SERVICES:
+            self._start(service)
+
+    def watch(self) -> None:
+        """Start again what has died."""
+        for part in self._stack.status():
+            if part.name in self._plan and not part.running:
+                self.deaths.append(self._armed[part.name])
+                self._start(part.name)
+
+    def _start(self, service: str) -> None:
+        while True:
+            self._armed[service] = self._plan[service].pop(0) if self._plan[service] else ""
+            env = {"APPORTION_FILES_DIR": str(self._files_dir), "APPORTION_FAILPOINT": self._armed[service]}
+            try:
+                self._stack.start(service, env=env)
+                return
+            except LocalStackError:
+                assert self._armed[service], f"{service} does not start"
+                self.deaths.append(self._armed[service])
+
+
+class PatientServices(Services):
+    """Asks again while a service is down, as a person at a terminal would."""
+
+    def __init__(self, urls: Mapping[str, str], watch: Callable[[], None]) -> None:
+        super().__init__(urls)
+        self._watch = watch
+
+    def get(self, service: str, path: str, **params: str) -> Any:
+        """GET, patiently."""
+        return self._patiently(lambda: super(PatientServices, self).get(service, path, **params))
+
+    def post(self, service: str, path: str, body: Any = None) -> Any:
+        """POST, patiently; a request that was carried out before the crash is refused as done, which is fine."""
+        try:
+            return self._patiently(lambda: super(PatientServices, self).post(service, path, body))
+        except Refused as error:
+            if error.status == httpx.codes.CONFLICT:
+                return {}
+            raise
+
+    def upload(self, service: str, path: str, file: Path) -> Any:
+        """Upload, patiently."""
+        return self._patiently(lambda: super(PatientServices, self).upload(service, path, file))
+
+    def _patiently(self, ask: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return ask()
+            except (httpx.TransportError, httpx.HTTPStatusError):
+                assert time.monotonic() < deadline, "a service does not come back"
+                self._watch()
+
+
+def run_disturbed(
+    stack: Stack, job: Job, plan: Mapping[str, Sequence[str]], disturb: Callable[[Stack], None] = lambda _: None
+) -> tuple[Outcome, list[str]]:
+    """Take the job through a stack whose services die by plan; returns the outcome and what killed them."""
+    stack.start_infrastructure()
+    prepare(stack)
+    supervisor = Supervisor(stack, job.out.absolute(), plan)
+    supervisor.start()
+
+    def watch() -> None:
+        disturb(stack)
+        supervisor.watch()
+
+    services = PatientServices({service: stack.url(service) for service in SERVICES}, watch)
+    outcome = Outcome()
+    Steps(job, services, outcome, lambda _: None, watch).all()
+    return outcome, supervisor.deaths
+
+
+def fingerprint(directory: Path) -> dict[str, str]:
+    """SHA-256 of every published file by its path."""
+    return {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def figures(outcome: Outcome) -> list[dict[str, Any]]:
+    """What must not depend on what happened on the way."""
+    return [{name: value for name, value in period.items() if name != "seconds"} for period in outcome.periods]
