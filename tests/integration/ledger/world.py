@@ -1,0 +1,150 @@
+"""A real ledger process on real Kafka and PostgreSQL, and records as the other services would write them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar, cast
+
+import httpx
+
+from shared import topic_admin, topics
+from shared.database import create_engine, migrate
+from shared.events import Contract, encode
+from shared.failpoints import ENVIRONMENT_VARIABLE
+from shared.publisher import Outgoing, Publisher
+
+ROOT = Path(__file__).parents[3]
+PERIOD = "2026-01"
+T = TypeVar("T")
+
+
+async def until(ask: Callable[[], Awaitable[T | None]], what: str, seconds: float = 45) -> T:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + seconds
+    while (answer := await ask()) is None:
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.05)
+    return answer
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class World:
+    """Topics, schema and at most one ledger process."""
+
+    def __init__(self, bootstrap: str, database_url: str, prefix: str, directory: Path) -> None:
+        self.bootstrap, self.database_url, self.prefix = bootstrap, database_url, prefix
+        self.files_dir, self._log = directory / "files", directory / "ledger.log"
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._port}", timeout=30)
+        self._publisher = Publisher(bootstrap, "test")
+
+    async def __aenter__(self) -> Self:
+        engine = create_engine(self.database_url, "test")
+        await migrate(engine, "ledger")
+        await engine.dispose()
+        await topic_admin.apply(self.bootstrap, self.prefix)
+        await self._publisher.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.aclose()
+        await self._publisher.__aexit__(None, None, None)
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    async def start(self, failpoint: str = "") -> None:
+        """Start the ledger; `failpoint` names the step at which it is to be killed."""
+        environment = os.environ | {
+            "APPORTION_KAFKA_BOOTSTRAP": self.bootstrap,
+            "APPORTION_DATABASE_URL": self.database_url,
+            "APPORTION_TOPIC_PREFIX": self.prefix,
+            "APPORTION_FILES_DIR": str(self.files_dir),
+            "APPORTION_LEDGER_HTTP_PORT": str(self._port),
+            "APPORTION_LEDGER_POLL_SECONDS": "0.05",
+            "APPORTION_SESSION_TIMEOUT_MS": "6000",
+            ENVIRONMENT_VARIABLE: failpoint,
+        }
+        self._process = self._spawn(environment)
+        await until(self._alive, "the ledger answers")
+
+    def _spawn(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "services.ledger"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+
+    async def _alive(self) -> bool | None:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            return True  # killed at a step it reached at once
+        try:
+            return (await self.http.get("/livez")).status_code == 200 or None
+        except httpx.TransportError:
+            return None
+
+    async def killed(self) -> None:
+        """Wait for the process to be killed at its failpoint."""
+        process = self._process
+        assert process is not None
+
+        async def ended() -> int | None:
+            return process.poll()
+
+        assert await until(ended, "the ledger reaches its failpoint") == -signal.SIGKILL, self._log.read_text()[-3000:]
+
+    async def publish(self, topic: str, *records: tuple[str, Contract]) -> None:
+        """Publish records by key."""
+        await self._publisher.publish(Outgoing(self.prefix + topic, key.encode(), encode(one)) for key, one in records)
+
+    async def publish_costs(self, partition: int, values: Sequence[bytes]) -> None:
+        """Publish cost events to a chosen partition."""
+        for value in values:
+            await self._publisher.producer.send_and_wait(self.prefix + topics.COSTS.name, value, partition=partition)
+
+    async def period(self) -> dict[str, Any]:
+        """The period as the ledger shows it."""
+        assert self._process is not None
+        assert self._process.poll() is None, self._log.read_text()[-5000:]
+        response = await self.http.get(f"/v1/periods/{PERIOD}")
+        return response.json() if response.status_code == 200 else {"state": "unknown", "phase": None}
+
+    async def close(self) -> dict[str, Any]:
+        """Ask for the close."""
+        response = await self.http.post(f"/v1/periods/{PERIOD}/close", json={"requested_by": "ann"})
+        assert response.status_code == 202, response.text
+        return cast(dict[str, Any], response.json())
+
+    async def reaches(self, wanted: str) -> dict[str, Any]:
+        """Wait for a state or a phase."""
+
+        async def look() -> dict[str, Any] | None:
+            found = await self.period()
+            return found if wanted in {found["state"], found["phase"]} else None
+
+        return await until(look, f"{PERIOD} is {wanted}; log: {self._log.read_text()[-2000:]}")
+
+    async def reconcile(self) -> dict[str, Any]:
+        """What the ledger says when it compares now."""
+        return cast(dict[str, Any], (await self.http.post(f"/v1/periods/{PERIOD}/reconcile")).json())
+
+    def digest(self) -> str:
+        """Hash of the published books' sums: equal means every file has equal bytes."""
+        sums = self.files_dir / PERIOD / "books-r1" / "SHA256SUMS"
+        return hashlib.sha256(sums.read_bytes()).hexdigest()
