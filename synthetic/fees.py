@@ -81,5 +81,6 @@ def _one_month_of(price: int) -> dict[str, str]:
         "PricingQuantity": "1",
         "PricingUnit": "Months",
         "SkuId": "SUPPORT-PLAN",
+        "SkuMeter": "Support plan",
         "SkuPriceId": "SUPPORT-PLAN-MONTHLY",
     }
