@@ -1,0 +1,1 @@
+"""The allocator's pure core: rule sets, buckets, and the function from one to the other."""
