@@ -1,0 +1,1 @@
+"""The allocator: assigns direct cost, splits shared cost, publishes allocations."""

@@ -1,0 +1,10 @@
+"""Rule sets from files: YAML and CSV in, the domain's `RuleSet` out, or every error at once with file and line.
+
+Needs no running service: `rules check` in a git hook or a pipeline uses exactly this code.
+"""
+
+from services.allocator.loading.bundle import Bundle, load_bundle
+from services.allocator.loading.problems import RuleError, RuleSetInvalid
+from services.allocator.loading.rule_set import LoadedRuleSet, check, load
+
+__all__ = ["Bundle", "LoadedRuleSet", "RuleError", "RuleSetInvalid", "check", "load", "load_bundle"]

@@ -1,0 +1,93 @@
+"""A rule set as files: one YAML document and the CSV tables that it names, all from one directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from services.allocator.loading import document
+from services.allocator.loading.problems import Problems
+
+TABLE_BYTES_MAX: Final = 8 << 20
+TABLES_MAX: Final = 64
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The content of a rule set: the document's text and each table's text by file name."""
+
+    document: str
+    files: Mapping[str, str]
+    document_name: str = "rules.yaml"
+
+    @property
+    def version(self) -> str:
+        """sha256 over the content, so that a version never changes and the same content is the same version."""
+        content = json.dumps([self.document, sorted(self.files.items())], ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def as_json(self) -> dict[str, object]:
+        """The body of a request that checks or applies it."""
+        return {"document_name": self.document_name, "document": self.document, "files": dict(self.files)}
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Read a rule set's document and the tables it names.
+
+    Raises:
+        RuleSetInvalid: if a file can't be read, is too large, or would be outside the document's directory.
+    """
+    problems = Problems(path.name)
+    text = _read(path, document.BYTES_MAX, problems, path.name, 0)
+    top = document.read_document(text, problems) if text is not None else None
+    problems.raise_if_any()
+    assert text is not None
+    assert top is not None
+    files: dict[str, str] = {}
+    for name, line in tables_named(top, problems).items():
+        table = _read(path.parent / name, TABLE_BYTES_MAX, problems, path.name, line)
+        if table is not None:
+            files[name] = table
+    problems.raise_if_any()
+    return Bundle(text, files, path.name)
+
+
+def tables_named(top: document.Mapping, problems: Problems) -> dict[str, int]:
+    """The file names that a document names for its tables, each with its line; impossible names are problems."""
+    named = [top.items.get("cost_centers")]
+    mappings = top.items.get("mappings")
+    if isinstance(mappings, document.Mapping):
+        named += mappings.items.values()
+    found: dict[str, int] = {}
+    for node in named:
+        if isinstance(node, document.Text) and node.text:
+            if _NAME.fullmatch(node.text):
+                found[node.text] = node.line
+            else:
+                problems.add(node.line, f"{node.text!r} is not a plain file name", "put the table beside the document")
+    if len(found) > TABLES_MAX:
+        problems.add(top.line, f"more than {TABLES_MAX} tables", "join some of them")
+    return found
+
+
+def _read(path: Path, bytes_max: int, problems: Problems, file: str, line: int) -> str | None:
+    """Read a text file; a byte order mark is dropped and line ends are as written."""
+    try:
+        if path.resolve().parent != path.parent.resolve():
+            problems.add(line, f"{path.name} is a link out of its directory", "copy the file", file=file)
+            return None
+        if path.stat().st_size > bytes_max:
+            problems.add(line, f"{path.name} is larger than {bytes_max} bytes", "split the table", file=file)
+            return None
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        problems.add(line, f"{path.name} can't be read: {error.strerror}", "check the name and its rights", file=file)
+    except UnicodeDecodeError as error:
+        problems.add(0, f"not UTF-8 at byte {error.start}", "save the file as UTF-8", file=path.name)
+    return None
