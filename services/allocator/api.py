@@ -1,0 +1,118 @@
+"""HTTP in: rule sets, allocations and runs. Amounts are decimal strings, as on the topics."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Query
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.allocator.applying import apply
+from services.allocator.loading import Bundle, RuleSetInvalid, check
+from services.allocator.store import allocations, requests, rule_sets
+from shared.service import ApiError
+
+_PERIOD = r"^\d{4}-(0[1-9]|1[0-2])$"
+_VERSION = re.compile(r"[0-9a-f]{4,64}")
+_LINES_MAX = 10_000
+
+Period = Annotated[str, Query(pattern=_PERIOD)]
+OptionalPeriod = Annotated[str | None, Query(pattern=_PERIOD)]
+Limit = Annotated[int, Query(ge=1, le=_LINES_MAX)]
+
+
+class BundleBody(BaseModel):
+    """A rule set as files: the YAML document's text, and the text of each table that it names."""
+
+    document: str
+    files: dict[str, str] = {}
+    document_name: str = Field("rules.yaml", max_length=255)
+
+    def bundle(self) -> Bundle:
+        """What the loader reads."""
+        return Bundle(self.document, self.files, self.document_name)
+
+
+class Application(BundleBody):
+    """A rule set to apply, and who does."""
+
+    applied_by: str = Field(min_length=1, max_length=200)
+
+
+def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
+    """Add the allocator's routes."""
+    _rule_set_routes(api, engine, prefix)
+
+    @api.get("/v1/allocations", tags=["allocations"])
+    async def list_allocations(
+        period: Period, cost_center: str | None = None, limit: Limit = 1_000, after: str = ""
+    ) -> dict[str, Any]:
+        """The live lines of a billing period, by id; `next` continues after the last one."""
+        async with engine.connect() as conn:
+            rows = await allocations.page(conn, period, cost_center, limit, after)
+        lines = [msgspec.json.decode(body) for _, body in rows]
+        return {"allocations": lines, "next": rows[-1][0] if len(rows) == limit else None}
+
+    @api.get("/v1/runs", tags=["allocations"])
+    async def list_runs(period: OptionalPeriod = None, limit: Limit = 100) -> dict[str, Any]:
+        """Finished runs, the newest first, and the periods that wait for one, with what they wait for."""
+        async with engine.connect() as conn:
+            done = await allocations.run_list(conn, period, limit)
+            waiting = await requests.waiting(conn, period)
+        return {
+            "runs": [
+                msgspec.json.decode(row["body"])
+                | {"finished_at": row["finished_at"].isoformat(), "seconds": str(row["seconds"])}
+                for row in done
+            ],
+            "waiting": [{"billing_period": row["billing_period"], "reason": row["reason"]} for row in waiting],
+        }
+
+
+def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
+    @api.post("/v1/rule-sets/check", tags=["rule sets"])
+    async def check_rule_set(body: BundleBody) -> dict[str, Any]:
+        """Check a rule set without applying it."""
+        errors = await run_in_threadpool(check, body.bundle())
+        return {
+            "errors": [
+                {"file": e.file, "line": e.line, "rule": e.rule, "message": e.message, "advice": e.advice}
+                for e in errors
+            ]
+        }
+
+    @api.post("/v1/rule-sets", tags=["rule sets"], status_code=201)
+    async def apply_rule_set(body: Application) -> dict[str, Any]:
+        """Apply a rule set: it is in force for every billing period from its effective_from on."""
+        try:
+            loaded = await apply(engine, prefix, body.bundle(), body.applied_by)
+        except RuleSetInvalid as error:
+            raise ApiError(422, error.code, str(error)) from None
+        rules = loaded.rule_set
+        return {
+            "name": rules.name, "version": loaded.version, "effective_from": rules.effective_from, "basis": rules.basis,
+            "rules": len(rules.rules), "pools": len(rules.pools), "cost_centers": len(loaded.cost_centers),
+        }  # fmt: skip
+
+    @api.get("/v1/rule-sets", tags=["rule sets"])
+    async def list_rule_sets() -> list[dict[str, Any]]:
+        """Every applied rule set, the newest first."""
+        async with engine.connect() as conn:
+            return list(await rule_sets.listing(conn))
+
+    @api.get("/v1/rule-sets/{version}", tags=["rule sets"])
+    async def show_rule_set(version: str) -> dict[str, Any]:
+        """One applied rule set with its document and tables; the first digits of the version are enough."""
+        async with engine.connect() as conn:
+            known = [row for row in await rule_sets.listing(conn) if row["version"].startswith(version)]
+            if not _VERSION.fullmatch(version) or len(known) != 1:
+                raise ApiError(
+                    404, "unknown-rule-set", f"{len(known)} rule sets have a version that begins {version!r}"
+                )
+            bundle = await rule_sets.bundle(conn, known[0]["version"])
+        assert bundle is not None
+        return known[0] | bundle.as_json()

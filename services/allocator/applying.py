@@ -1,0 +1,36 @@
+"""Applying a rule set: everything that follows from it, in one transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.allocator import publishing
+from services.allocator.domain.conditions import dimensions_used
+from services.allocator.loading import Bundle, LoadedRuleSet, load
+from services.allocator.store import lenses, requests, rule_sets
+from services.allocator.store.tables import SERVICE, STREAM_TABLES
+from shared.database import lock_transaction
+from shared.outbox import enqueue
+
+
+async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: str) -> LoadedRuleSet:
+    """Check a bundle, keep and publish it, have its dimensions collected, and ask for new runs.
+
+    Applying what is applied already publishes nothing new and makes it the newest again.
+
+    Raises:
+        RuleSetInvalid: with everything that is wrong; then nothing was done.
+    """
+    loaded = load(bundle)
+    async with engine.begin() as conn:
+        await lock_transaction(conn, SERVICE, "rule sets")
+        known = await rule_sets.bundle(conn, loaded.version) is not None
+        version = await rule_sets.apply(conn, bundle, loaded, applied_by)
+        cost_centers = await rule_sets.keep_cost_centers(conn, loaded)
+        out = [publishing.cost_center(prefix, cost_center) for cost_center in cost_centers]
+        if not known:
+            out.append(publishing.rule_set(prefix, version))
+        await enqueue(conn, STREAM_TABLES.outbox, out)
+        await lenses.ensure(conn, dimensions_used(loaded.rule_set))
+        await requests.add_all_with_cost(conn, loaded.rule_set.effective_from)
+    return loaded

@@ -1,0 +1,207 @@
+"""The allocator's commands: rule sets and allocations. Thin HTTP clients, but for `rules check`, which needs nobody."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.allocator.loading import Bundle, RuleError, RuleSetInvalid, load, load_bundle
+from shared.settings import ServiceUrls
+
+_TIMEOUT_SECONDS = 60.0
+_REFUSED = 2
+_PAGE = 1_000
+
+RuleFile = Annotated[Path, typer.Argument(help="The rule set's YAML file; its tables lie beside it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+rules = typer.Typer(help="Rule sets: check, apply, show.", no_args_is_help=True)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@rules.command("check")
+def check_command(file: RuleFile, as_json: Json = False) -> None:
+    """Check a rule set without applying it; no running service is needed.
+
+    Every mistake is listed with file, line, rule and what to do. Exit codes: 0 it can be applied, 2 it can't.
+    """
+    errors = _errors(file)
+    if as_json:
+        _print_json({"errors": [_as_json(error) for error in errors]})
+    for error in () if as_json else errors:
+        err.print(str(error), markup=False, style="red")
+    if errors:
+        raise typer.Exit(_REFUSED)
+    if not as_json:
+        loaded = load(load_bundle(file))
+        found = loaded.rule_set
+        counts = f"{len(found.rules)} rules, {len(found.pools)} pools, {len(loaded.cost_centers)} cost centers"
+        out.print(f"{file}: {counts}; version {loaded.version[:12]}")
+
+
+@rules.command("apply")
+def apply_command(
+    file: RuleFile,
+    applied_by: Annotated[str | None, typer.Option(help="Who applies it; your user name by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Apply a rule set to every billing period from its effective_from on.
+
+    Open months are allocated anew within seconds; a closed month stays as it is. If the rules look at a tag or column
+    that has not been collected so far, the costs are read again first: see `apportion allocations YYYY-MM --runs`.
+    """
+    bundle = _bundle(file)
+    body = bundle.as_json() | {"applied_by": applied_by or getpass.getuser()}
+    found = _ask("POST", "/v1/rule-sets", json=body)
+    if as_json:
+        _print_json(found)
+    else:
+        out.print(
+            f"rule set {found['name']} version {found['version'][:12]} is in force from {found['effective_from']} on"
+        )
+
+
+@rules.command("show")
+def show_command(
+    version: Annotated[str | None, typer.Argument(help="First digits of a version; leave out to list all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the rule sets that were applied, or print one as it was applied."""
+    if version is not None:
+        one = _ask("GET", f"/v1/rule-sets/{version}")
+        if as_json:
+            _print_json(one)
+        else:
+            out.print(one["document"], markup=False)
+        return
+    found = _ask("GET", "/v1/rule-sets")
+    if as_json:
+        _print_json(found)
+        return
+    table = Table("name", "version", "from", "basis", "applied by", "applied at")
+    for row in found:
+        table.add_row(row["name"], row["version"][:12], row["effective_from"], row["basis"], row["applied_by"],
+                      row["applied_at"])  # fmt: skip
+    out.print(table)
+
+
+def allocations(
+    period: Annotated[str, typer.Argument(metavar="YYYY-MM", help="Billing period.")],
+    cost_center: Annotated[
+        str | None, typer.Option(help="Only this cost center; SUSPENSE is what nobody owns.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Lines at most.")] = 50,
+    runs: Annotated[bool, typer.Option("--runs", help="Show the runs, and what a waiting one waits for.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what each cost center gets of a billing period, line by line, and by which rule.
+
+    A line has the grain of an invoice position: provider invoice, service, accounts, charge category. Shared lines name
+    the pools that the cost went through and the share of the last one.
+    """
+    if runs:
+        _show_runs(_ask("GET", "/v1/runs", params={"period": period}), as_json)
+        return
+    lines = _lines({"period": period} | ({"cost_center": cost_center} if cost_center else {}), limit)
+    if as_json:
+        _print_json(lines)
+        return
+    table = Table("cost center", "kind", "service", "account", "rule", "path", "billed", "effective", "currency")
+    for line in lines:
+        origin = line["origin"]
+        table.add_row(line["cost_center"], line["kind"], origin["service_name"], origin["sub_account_id"] or "",
+                      line["rule_id"], " > ".join(line.get("path", ())), line["billed_cost"], line["effective_cost"],
+                      line["currency"])  # fmt: skip
+    out.print(table)
+
+
+def _lines(params: dict[str, str], limit: int) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = []
+    after: str | None = ""
+    while after is not None and len(lines) < limit:
+        wanted = str(min(_PAGE, limit - len(lines)))
+        page = _ask("GET", "/v1/allocations", params=params | {"limit": wanted, "after": after})
+        lines += page["allocations"]
+        after = page["next"]
+    return lines
+
+
+def _show_runs(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print_json(found)
+        return
+    table = Table("run", "kind", "rule set", "finished", "changed lines", "allocated", "suspense", "currency")
+    for run in found["runs"]:
+        basis = "billed" if run["basis"] == "BilledCost" else "effective"
+        for total in run["totals"]:
+            table.add_row(run["run_id"], run["kind"], f"{run['rule_set']} {run['rule_set_version'][:12]}",
+                          run["finished_at"], str(run["changed_lines"]), total[f"allocated_{basis}"],
+                          total[f"suspense_{basis}"], total["currency"])  # fmt: skip
+    out.print(table)
+    for waiting in found["waiting"]:
+        out.print(f"{waiting['billing_period']} waits: {waiting['reason'] or 'about to run'}", markup=False)
+
+
+def _errors(file: Path) -> list[RuleError]:
+    try:
+        load(load_bundle(file))
+    except RuleSetInvalid as error:
+        return list(error.errors)
+    return []
+
+
+def _bundle(file: Path) -> Bundle:
+    try:
+        bundle = load_bundle(file)
+        load(bundle)
+    except RuleSetInvalid as error:
+        _fail(f"{file} can't be applied:\n{error}", _REFUSED)
+    return bundle
+
+
+def _as_json(error: RuleError) -> dict[str, object]:
+    return {
+        "file": error.file,
+        "line": error.line,
+        "rule": error.rule,
+        "message": error.message,
+        "advice": error.advice,
+    }
+
+
+def _print_json(document: object) -> None:
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _ask(method: str, path: str, **request: Any) -> Any:
+    url = ServiceUrls().allocator_url
+    try:
+        response = httpx.request(method, url + path, timeout=_TIMEOUT_SECONDS, **request)
+    except httpx.TransportError as error:
+        _fail(f"the allocator does not answer at {url} ({error}); is it up? see `apportion status`", 1)
+    if response.is_error:
+        _refuse(response)
+    return response.json()
+
+
+def _refuse(response: httpx.Response) -> NoReturn:
+    """Say why the allocator refused; 2 is bad usage, 1 a fault."""
+    try:
+        message = response.json()["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = f"the allocator answered {response.status_code}: {response.text[:500]}"
+    _fail(message, 1 if response.is_server_error else _REFUSED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    err.print(f"apportion: {message}", markup=False, style="red")
+    raise typer.Exit(code)

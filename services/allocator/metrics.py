@@ -1,0 +1,35 @@
+"""Metrics of allocation runs. Money is shown as gauges from the last run, never as counters of what passed by."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from prometheus_client import Gauge, Histogram
+
+from shared.events import AllocationRun
+
+RUN_SECONDS: Final = Histogram(
+    "apportion_allocation_run_seconds", "Seconds of an allocation run, start to commit", ["kind"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)  # fmt: skip
+LAST_RUN: Final = Gauge(
+    "apportion_allocation_last_run_timestamp_seconds", "When the last run ended", ["period", "kind"]
+)
+AMOUNT: Final = Gauge("apportion_allocation_amount", "Of the last run, in the basis", ["period", "currency", "part"])
+LINES: Final = Gauge("apportion_allocation_lines", "Live lines of the last run", ["period", "currency"])
+BUCKETS: Final = Gauge("apportion_allocation_buckets", "Bucket rows", ["lens"])
+WAITING: Final = Gauge("apportion_allocation_runs_waiting", "Billing periods that wait for a run")
+
+
+def show(run: AllocationRun, seconds: float) -> None:
+    """Set the metrics to what a finished run says. Gauges are for looking at: the figures that count are decimals."""
+    RUN_SECONDS.labels(run.kind).observe(seconds)
+    LAST_RUN.labels(run.billing_period, run.kind).set(time.time())
+    for total in run.totals:
+        billed = run.basis == "BilledCost"
+        allocated = total.allocated_billed if billed else total.allocated_effective
+        suspense = total.suspense_billed if billed else total.suspense_effective
+        AMOUNT.labels(run.billing_period, total.currency, "allocated").set(float(allocated))
+        AMOUNT.labels(run.billing_period, total.currency, "suspense").set(float(suspense))
+        LINES.labels(run.billing_period, total.currency).set(total.lines)

@@ -1,0 +1,148 @@
+"""What a run of a billing period would be made from, or why there can be none yet.
+
+A run sees whole deliveries only: its buckets must hold exactly what the records of its deliveries say, in every
+currency, no event less and none more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.allocator.domain.buckets import Bucket, Buckets
+from services.allocator.domain.conditions import dimensions_used
+from services.allocator.lens import Lens
+from services.allocator.loading import LoadedRuleSet, load
+from services.allocator.store import allocations, buckets, lenses, progress, records, rule_sets
+from services.allocator.store.progress import Sums
+from shared.events import AllocationRun, Delivery, Period, decode
+from shared.money import CONTEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that decides a run's result; the cost is what the deliveries published."""
+
+    billing_period: str
+    kind: Literal["preview", "final"]
+    close_id: str | None
+    loaded: LoadedRuleSet
+    lens: Lens
+    deliveries: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """Equal for runs that must have equal results."""
+        key = [self.billing_period, self.kind, self.close_id, self.loaded.version, self.lens.lens_id, self.deliveries]
+        return hashlib.sha256(json.dumps(key).encode()).hexdigest()
+
+    def run_id(self, times_before: int) -> str:
+        """Name the run: the same inputs come again when rules are changed and changed back."""
+        return hashlib.sha256(f"{self.digest}/{times_before}".encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that can be made now."""
+
+    inputs: Inputs
+    buckets: Buckets
+    costs: dict[str, Sums]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that can't be made yet, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """The period is closed, or its newest run was made from the same inputs."""
+
+
+async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | NothingToDo:
+    """Decide about a run, on one snapshot of the tables."""
+    period = await records.period(conn, billing_period)
+    if period is not None and period.state == "closed":
+        return NothingToDo()
+    version = await rule_sets.in_force(conn, billing_period)
+    if version is None:
+        return Waiting(f"no rule set applies to {billing_period}: apply one whose effective_from is not later")
+    deliveries = _deliveries(await records.all_deliveries(conn), period, billing_period)
+    if isinstance(deliveries, Waiting):
+        return deliveries
+    loaded = await _loaded(conn, version)
+    row = await lenses.covering(conn, dimensions_used(loaded.rule_set))
+    if row is None:
+        return Waiting("the dimensions that the rules use are not collected yet")
+    closing = period is not None and period.state == "closing"
+    inputs = Inputs(
+        billing_period, "final" if closing else "preview", period.close_id if closing and period else None, loaded,
+        row.lens, tuple(sorted(delivery.delivery_id for delivery in deliveries)),
+    )  # fmt: skip
+    return await _with_costs(conn, inputs, deliveries)
+
+
+async def _with_costs(
+    conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]
+) -> Plan | Waiting | NothingToDo:
+    latest = await allocations.latest_run(conn, inputs.billing_period)
+    if latest is not None and latest[0] == inputs.digest:
+        return NothingToDo()
+    if latest is not None and inputs.close_id and decode(AllocationRun, latest[1]).close_id == inputs.close_id:
+        return NothingToDo()
+    missing = await progress.missing(conn, inputs.lens.lens_id, deliveries)
+    if missing is not None:
+        return Waiting(missing)
+    rows = await buckets.of_period(conn, inputs.lens.lens_id, inputs.billing_period)
+    costs = _costs(rows)
+    said = progress.published(deliveries, inputs.billing_period)
+    if costs != said:
+        have, wanted = (sum(sums[0] for sums in found.values()) for found in (costs, said))
+        return Waiting(f"{have} events are in, {wanted} belong to the deliveries: another delivery is still arriving")
+    return Plan(inputs, Buckets(inputs.billing_period, inputs.lens.dimensions, rows), costs)
+
+
+def _deliveries(known: Sequence[Delivery], period: Period | None, billing_period: str) -> Sequence[Delivery] | Waiting:
+    """The deliveries of a run: those that a close names, else all that concern the period."""
+    concerned = records.concerning(known, billing_period)
+    if period is None or period.state != "closing":
+        return concerned or Waiting(f"no delivery concerns {billing_period} yet")
+    lacking = sorted(set(period.deliveries) - {delivery.delivery_id for delivery in known})
+    if lacking:
+        return Waiting(f"the record of delivery {lacking[0]}, which the close names, has not arrived")
+    return [delivery for delivery in known if delivery.delivery_id in set(period.deliveries)]
+
+
+def _costs(rows: Sequence[Bucket]) -> dict[str, Sums]:
+    """Events and cost by currency, which is the first of a bucket's values."""
+    sums: dict[str, Sums] = defaultdict(lambda: (0, Decimal(0), Decimal(0)))
+    add = CONTEXT.add
+    for values, billed_cost, effective_cost, events in rows:
+        currency = values[0] or ""
+        count, billed, effective = sums[currency]
+        sums[currency] = (count + events, add(billed, billed_cost), add(effective, effective_cost))
+    return dict(sums)
+
+
+async def _loaded(conn: AsyncConnection, version: str) -> LoadedRuleSet:
+    cached = _CACHE.get(version)
+    if cached is None:
+        bundle = await rule_sets.bundle(conn, version)
+        assert bundle is not None, f"rule set {version} is in force and not in the table"
+        _CACHE.clear()
+        cached = _CACHE[version] = load(bundle)
+    return cached
+
+
+_CACHE: dict[str, LoadedRuleSet] = {}
+"""The rule set of the last run: a version never changes."""

@@ -1,0 +1,111 @@
+"""Allocation lines as they travel: domain lines to contract bytes.
+
+A run writes up to hundreds of thousands of lines, so a line is encoded once: its content (revision 1, no run id, as
+`shared.events.allocations.line_content` has it) is hashed, and revision and run id are then put into those bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from services.allocator.domain.buckets import GRAIN
+from services.allocator.domain.lines import Line
+from shared import topics
+from shared.events import Allocation, CostCenter, RuleSetVersion, decode, encode
+from shared.events.base import Contract
+from shared.money import ZERO, text
+from shared.publisher import Outgoing, cloud_event_headers
+
+SERVICE: Final = "allocator"
+_ORIGIN: Final = (
+    "issuer", "invoice_id", "service_provider", "service_name", "billing_account_id", "sub_account_id",
+    "charge_category", "charge_class",
+)  # fmt: skip
+assert len(_ORIGIN) == len(GRAIN) - 1
+_REVISION: Final = b'"revision":1,'
+_RUN_ID: Final = b'"run_id":""'
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class LineContent(NamedTuple):
+    """An encoded line before it has a revision."""
+
+    allocation_id: str
+    cost_center: str
+    content: bytes
+    content_hash: bytes
+
+    def body(self, revision: int, run_id: str) -> bytes:
+        """The line's bytes on the topic. Quotes inside values are escaped, so each marker is found where it belongs."""
+        return self.content.replace(_REVISION, b'"revision":%d,' % revision, 1).replace(
+            _RUN_ID, b'"run_id":"%s"' % run_id.encode(), 1
+        )
+
+
+def line_content(line: Line, rule_set: str, version: str) -> LineContent:
+    """Encode a line exactly as the contract would: keys in order, defaults left out, amounts as plain text."""
+    flow = line.flow
+    fields: dict[str, Any] = {
+        "allocation_id": line.allocation_id, "revision": 1, "run_id": "", "billing_period": flow.billing_period,
+        "currency": flow.currency, "cost_center": line.cost_center, "kind": line.kind,
+        "billed_cost": text(line.billed_cost), "effective_cost": text(line.effective_cost),
+        "origin": dict(zip(_ORIGIN, flow.origin, strict=True)), "rule_id": flow.rule_id, "rule_set": rule_set,
+        "rule_set_version": version,
+    }  # fmt: skip
+    if flow.method is not None:
+        fields["method"] = flow.method
+    if flow.path:
+        fields["path"] = flow.path
+    if line.share is not None:
+        fields["weight"], fields["weight_total"] = text(line.share.weight), text(line.share.weight_total)
+    content = _encode(fields)
+    return LineContent(line.allocation_id, line.cost_center, content, hashlib.sha256(content).digest())
+
+
+def withdrawn(body: bytes) -> LineContent:
+    """The content of a line that a run does not have any more: nothing left of it."""
+    line = decode(Allocation, body)
+    gone = msgspec.structs.replace(
+        line,
+        revision=1,
+        run_id="",
+        billed_cost=ZERO,
+        effective_cost=ZERO,
+        weight=None,
+        weight_total=None,
+        withdrawn=True,
+    )
+    content = encode(gone)
+    return LineContent(line.allocation_id, line.cost_center, content, hashlib.sha256(content).digest())
+
+
+def allocation(topic: str, line: LineContent, revision: int, run_id: str) -> Outgoing:
+    """A line for the allocations topic: partitioned by cost center, compacted by allocation."""
+    key = f"{line.cost_center}/{line.allocation_id}".encode()
+    headers = cloud_event_headers("finops.allocation.v1", f"{line.allocation_id}/{revision}", SERVICE)
+    return Outgoing(topic, key, line.body(revision, run_id), headers, line.cost_center.encode())
+
+
+def cost_center(prefix: str, record: CostCenter) -> Outgoing:
+    """A cost center for its topic."""
+    event_id = f"{record.cost_center_id}/{record.revision}"
+    return _record(prefix + topics.COST_CENTERS.name, record.cost_center_id, "finops.cost-center.v1", event_id, record)
+
+
+def rule_set(prefix: str, record: RuleSetVersion) -> Outgoing:
+    """A rule set version for its topic."""
+    key = f"{record.name}/{record.version}"
+    return _record(prefix + topics.RULES.name, key, "finops.rule-set.v1", key, record)
+
+
+def run(prefix: str, billing_period: str, run_id: str, body: bytes) -> Outgoing:
+    """A run with its control totals for its topic."""
+    headers = cloud_event_headers("finops.allocation-run.v1", run_id, SERVICE, billing_period)
+    return Outgoing(prefix + topics.ALLOCATION_RUNS.name, billing_period.encode(), body, headers)
+
+
+def _record(topic: str, key: str, event_type: str, event_id: str, record: Contract) -> Outgoing:
+    return Outgoing(topic, key.encode(), encode(record), cloud_event_headers(event_type, event_id, SERVICE))

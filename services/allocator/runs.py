@@ -1,0 +1,179 @@
+"""Allocation runs: preview while a period is open, final when it closes.
+
+A run is one transaction under the billing period's lock:
+
+1. lock, and read period state, rules, deliveries and buckets in one snapshot;  2. allocate;
+3. write the lines that changed, with their next revision, and put them into the outbox;
+4. write the run with its control totals, put it into the outbox, settle the request;  5. commit.
+A crash before 5 leaves nothing behind but the request, so the same run is made again, with the same ids and cents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.allocator import metrics, publishing
+from services.allocator.domain.allocate import allocate
+from services.allocator.domain.conservation import ConservationBroken
+from services.allocator.domain.lines import Line
+from services.allocator.domain.pools import NothingToSplitBy
+from services.allocator.planning import Inputs, Plan, Waiting, plan
+from services.allocator.publishing import LineContent
+from services.allocator.store import allocations, requests
+from services.allocator.store.allocations import ChangedLine, KnownLine
+from services.allocator.store.tables import SERVICE, STREAM_TABLES
+from services.allocator.totals import RunTotals
+from shared import failpoints, topics
+from shared.database import try_lock_transaction
+from shared.errors import Bug
+from shared.events import AllocationRun, encode
+from shared.observability import logger
+from shared.outbox import enqueue
+
+_POLL_SECONDS = 0.1
+_LINES_PER_SLICE = 5_000
+_SERIALIZATION_FAILURES = {"40001", "40P01"}
+
+log = logger(__name__)
+
+
+class RunNotConserved(Bug):
+    """A run does not add up: nothing of it is kept, and the process stops."""
+
+
+class Runner:
+    """Answers requests for runs, one billing period at a time."""
+
+    def __init__(self, engine: AsyncEngine, prefix: str) -> None:
+        self._engine, self._prefix = engine, prefix
+
+    async def run(self) -> None:
+        """Answer requests until cancelled; an outage of the database is waited for."""
+        while True:
+            try:
+                async with self._engine.connect() as conn:
+                    waiting = await requests.waiting(conn)
+                for request in waiting:
+                    await self.attempt(request["billing_period"])
+            except (DBAPIError, OSError) as error:
+                log.warning("runs wait for the database", error=str(error)[:200])
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def attempt(self, billing_period: str) -> None:
+        """Make the run that a period asks for, or note why it can't be made yet."""
+        started = time.monotonic()
+        try:
+            async with self._engine.connect() as conn:
+                await conn.execution_options(isolation_level="REPEATABLE READ")
+                async with conn.begin():
+                    done = await self._in_transaction(conn, billing_period, started)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _SERIALIZATION_FAILURES:
+                raise
+            log.info("run overtaken, trying again", period=billing_period)
+            return
+        if done is not None:
+            failpoints.reach("allocator.run.committed")
+            metrics.show(done, time.monotonic() - started)
+            log.info("run finished", run_id=done.run_id, period=billing_period, kind=done.kind,
+                     changed_lines=done.changed_lines, seconds=round(time.monotonic() - started, 3))  # fmt: skip
+
+    async def _in_transaction(self, conn: AsyncConnection, period: str, started: float) -> AllocationRun | None:
+        if not await try_lock_transaction(conn, SERVICE, "run", period):
+            return None
+        request = next(iter(await requests.waiting(conn, period)), None)
+        if request is None:
+            return None
+        outcome = await plan(conn, period)
+        if isinstance(outcome, Waiting):
+            await _explain(conn, period, request["reason"], outcome.reason)
+            return None
+        if not isinstance(outcome, Plan):
+            await requests.settle(conn, period)
+            return None
+        if request["failed_inputs"] == outcome.inputs.digest:
+            return None
+        failpoints.reach("allocator.run.planned")
+        return await self._make(conn, outcome, request["reason"], started)
+
+    async def _make(self, conn: AsyncConnection, work: Plan, reason: str, started: float) -> AllocationRun | None:
+        inputs = work.inputs
+        loaded = inputs.loaded
+        try:
+            lines = await asyncio.to_thread(allocate, work.buckets, loaded.rule_set, loaded.cost_centers)
+        except NothingToSplitBy as error:
+            await _explain(conn, inputs.billing_period, reason, str(error), inputs.digest)
+            return None
+        except ConservationBroken as error:
+            raise RunNotConserved(f"{inputs.billing_period}: {error}") from error
+        run_id = inputs.run_id(await allocations.times_run(conn, inputs.digest))
+        totals = RunTotals(work.costs)
+        changed = await self._write_lines(conn, inputs, run_id, lines, totals)
+        failpoints.reach("allocator.run.lines-written")
+        run = totals.record(inputs, run_id, changed)
+        body = encode(run)
+        seconds = time.monotonic() - started
+        row = {"run_id": run_id, "billing_period": inputs.billing_period, "inputs": inputs.digest, "body": body}
+        await allocations.add_run(conn, row | {"seconds": round(seconds, 3)})
+        await enqueue(conn, STREAM_TABLES.outbox, [publishing.run(self._prefix, inputs.billing_period, run_id, body)])
+        await requests.settle(conn, inputs.billing_period)
+        failpoints.reach("allocator.run.written")
+        return run
+
+    async def _write_lines(
+        self, conn: AsyncConnection, inputs: Inputs, run_id: str, lines: Sequence[Line], totals: RunTotals
+    ) -> int:
+        """Write and publish what differs from the lines that are there; returns how many lines that is."""
+        known = await allocations.known(conn, inputs.billing_period)
+        changed = 0
+        for some in _slices(lines):
+            different = await asyncio.to_thread(_different, some, inputs, known, totals)
+            changed += await self._publish(conn, inputs.billing_period, run_id, different)
+        gone = sorted(allocation_id for allocation_id, line in known.items() if line.live)
+        for start in range(0, len(gone), _LINES_PER_SLICE):
+            bodies = await allocations.bodies(conn, gone[start : start + _LINES_PER_SLICE])
+            withdrawn = [publishing.withdrawn(body) for body in bodies]
+            different = [ChangedLine(line, known[line.allocation_id].revision + 1, live=False) for line in withdrawn]
+            changed += await self._publish(conn, inputs.billing_period, run_id, different)
+        return changed
+
+    async def _publish(self, conn: AsyncConnection, period: str, run_id: str, changed: Sequence[ChangedLine]) -> int:
+        await allocations.write(conn, period, run_id, changed)
+        topic = self._prefix + topics.ALLOCATIONS.name
+        records = (publishing.allocation(topic, line, revision, run_id) for line, revision, _ in changed)
+        await enqueue(conn, STREAM_TABLES.outbox, records)
+        return len(changed)
+
+
+def _different(
+    lines: Sequence[Line], inputs: Inputs, known: dict[str, KnownLine], totals: RunTotals
+) -> list[ChangedLine]:
+    """Count lines into the totals and return those that are new or changed; takes the others out of `known`."""
+    changed: list[ChangedLine] = []
+    for line in lines:
+        content: LineContent = publishing.line_content(line, inputs.loaded.rule_set.name, inputs.loaded.version)
+        totals.add(line, content.content_hash)
+        before = known.pop(line.allocation_id, None)
+        if before is None or not before.live or before.content_hash != content.content_hash:
+            changed.append(ChangedLine(content, before.revision + 1 if before else 1, live=True))
+    return changed
+
+
+def _slices(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    rest = iter(lines)
+    while some := list(islice(rest, _LINES_PER_SLICE)):
+        yield some
+
+
+async def _explain(
+    conn: AsyncConnection, period: str, before: str, reason: str, failed_inputs: str | None = None
+) -> None:
+    if reason != before or failed_inputs:
+        await requests.explain(conn, period, reason, failed_inputs)
+        log.warning("run waits", period=period, reason=reason)

@@ -1,0 +1,1 @@
+"""The allocator's tables and the statements on them."""

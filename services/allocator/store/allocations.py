@@ -1,0 +1,109 @@
+"""The current allocation lines of each billing period, and the runs that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Text, any_, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.allocator.publishing import LineContent
+from services.allocator.store.copying import copy_and_execute
+from services.allocator.store.tables import allocations, runs
+
+_STAGED = {
+    "allocation_id": "text", "billing_period": "text", "cost_center": "text", "revision": "int",
+    "content_hash": "bytea", "live": "boolean", "body": "bytea",
+}  # fmt: skip
+_UPSERT = f"""
+    INSERT INTO {allocations.fullname} ({", ".join(_STAGED)}) SELECT * FROM pg_temp.staged_lines
+    ON CONFLICT (allocation_id) DO UPDATE SET revision = excluded.revision, content_hash = excluded.content_hash,
+    live = excluded.live, body = excluded.body
+"""  # noqa: S608
+
+
+class KnownLine(NamedTuple):
+    """What is known of a line without its body."""
+
+    revision: int
+    content_hash: bytes
+    live: bool
+
+
+class ChangedLine(NamedTuple):
+    """A line that a run changes, with its next revision."""
+
+    line: LineContent
+    revision: int
+    live: bool
+
+
+async def known(conn: AsyncConnection, billing_period: str) -> dict[str, KnownLine]:
+    """Every line of a billing period that ever was, by id."""
+    c = allocations.c
+    query = select(c.allocation_id, c.revision, c.content_hash, c.live).where(c.billing_period == billing_period)
+    return {row[0]: KnownLine(row[1], row[2], row[3]) for row in await conn.execute(query)}
+
+
+async def bodies(conn: AsyncConnection, allocation_ids: Sequence[str]) -> list[bytes]:
+    """The contract bytes of some lines."""
+    query = select(allocations.c.body).where(
+        allocations.c.allocation_id == any_(cast(list(allocation_ids), ARRAY(Text)))
+    )
+    return list(await conn.scalars(query.order_by(allocations.c.allocation_id)))
+
+
+async def write(conn: AsyncConnection, billing_period: str, run_id: str, changed: Iterable[ChangedLine]) -> None:
+    """Write changed lines with their new revisions."""
+    rows = [
+        (
+            line.allocation_id,
+            billing_period,
+            line.cost_center,
+            revision,
+            line.content_hash,
+            live,
+            line.body(revision, run_id),
+        )
+        for line, revision, live in changed
+    ]
+    if rows:
+        await copy_and_execute(conn, "staged_lines", _STAGED, rows, _UPSERT)
+
+
+async def page(
+    conn: AsyncConnection, billing_period: str, cost_center: str | None, limit: int, after: str
+) -> list[tuple[str, bytes]]:
+    """Live lines in the order of their ids, from after one on: id and contract bytes."""
+    c = allocations.c
+    query = select(c.allocation_id, c.body).where(c.billing_period == billing_period, c.live, c.allocation_id > after)
+    if cost_center is not None:
+        query = query.where(c.cost_center == cost_center)
+    return [(row[0], row[1]) for row in await conn.execute(query.order_by(c.allocation_id).limit(limit))]
+
+
+async def latest_run(conn: AsyncConnection, billing_period: str) -> tuple[str, bytes] | None:
+    """The inputs hash and the contract bytes of a billing period's last run."""
+    query = select(runs.c.inputs, runs.c.body).where(runs.c.billing_period == billing_period)
+    row = (await conn.execute(query.order_by(runs.c.ordinal.desc()).limit(1))).one_or_none()
+    return None if row is None else (row.inputs, row.body)
+
+
+async def times_run(conn: AsyncConnection, inputs: str) -> int:
+    """How many runs there were with exactly these inputs: it comes back when rules are changed and changed back."""
+    return int(await conn.scalar(select(func.count()).where(runs.c.inputs == inputs)) or 0)
+
+
+async def add_run(conn: AsyncConnection, row: dict[str, Any]) -> None:
+    """Keep a finished run."""
+    await conn.execute(insert(runs).values(row))
+
+
+async def run_list(conn: AsyncConnection, billing_period: str | None, limit: int) -> list[dict[str, Any]]:
+    """Finished runs, the newest first: contract bytes, when, how long."""
+    query = select(runs.c.body, runs.c.finished_at, runs.c.seconds).order_by(runs.c.ordinal.desc()).limit(limit)
+    if billing_period is not None:
+        query = query.where(runs.c.billing_period == billing_period)
+    return [dict(row._mapping) for row in await conn.execute(query)]

@@ -1,0 +1,88 @@
+"""Buckets: what the cost stream adds up, and what a run reads."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.allocator.domain.buckets import Bucket
+from services.allocator.store.copying import copy_and_execute
+from services.allocator.store.tables import buckets
+from shared.cost_stream import CostGroup
+from shared.projection import Key
+
+_STAGED = {
+    "lens_id": "text", "partition": "int", "dimensions_hash": "bytea", "billing_period": "text", "dimensions": "text",
+    "billed_cost": "numeric", "effective_cost": "numeric", "events": "bigint",
+}  # fmt: skip
+_UPSERT = f"""
+    INSERT INTO {buckets.fullname} AS b ({", ".join(_STAGED)}) SELECT * FROM pg_temp.staged_buckets
+    ON CONFLICT (lens_id, partition, dimensions_hash) DO UPDATE SET events = b.events + excluded.events,
+    billed_cost = b.billed_cost + excluded.billed_cost, effective_cost = b.effective_cost + excluded.effective_cost
+"""  # noqa: S608
+_HASH_BYTES = 16
+_IDENTITIES_MAX = 100_000
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(tuple[str | None, ...]).decode
+
+
+async def add_costs(conn: AsyncConnection, lens_id: str, groups: Sequence[CostGroup]) -> None:
+    """Add a batch's sums to the buckets of a lens, in one statement with its rows in key order."""
+    merged: dict[tuple[int, Key], list[Any]] = {}
+    for group in groups:
+        for key, amounts in group.sums.items():
+            before = merged.setdefault((group.partition, key), amounts)
+            if before is not amounts:
+                merged[group.partition, key] = [old + new for old, new in zip(before, amounts, strict=True)]
+    rows = [_row(lens_id, partition, key, amounts) for (partition, key), amounts in merged.items()]
+    rows.sort(key=itemgetter(1, 2))
+    await copy_and_execute(conn, "staged_buckets", _STAGED, rows, _UPSERT)
+
+
+async def of_period(conn: AsyncConnection, lens_id: str, billing_period: str) -> list[Bucket]:
+    """Read a billing period's buckets, added up over the partitions."""
+    query = (
+        select(
+            func.any_value(buckets.c.dimensions),
+            func.sum(buckets.c.billed_cost),
+            func.sum(buckets.c.effective_cost),
+            func.sum(buckets.c.events),
+        )
+        .where(buckets.c.lens_id == lens_id, buckets.c.billing_period == billing_period)
+        .group_by(buckets.c.dimensions_hash)
+    )
+    rows = await conn.execute(query)
+    return [Bucket(_decode(values), billed, effective, int(events)) for values, billed, effective, events in rows]
+
+
+async def count(conn: AsyncConnection) -> dict[str, int]:
+    """How many bucket rows each lens has."""
+    query = select(buckets.c.lens_id, func.count().label("held")).group_by(buckets.c.lens_id)
+    return {row.lens_id: row.held for row in await conn.execute(query)}
+
+
+async def drop(conn: AsyncConnection, lens_id: str) -> None:
+    """Delete a lens's buckets."""
+    await conn.execute(delete(buckets).where(buckets.c.lens_id == lens_id))
+
+
+def _row(lens_id: str, partition: int, key: Key, amounts: list[Any]) -> tuple[Any, ...]:
+    digest, values = _identity(key)
+    return (lens_id, partition, digest, key[0], values, *amounts)
+
+
+@functools.lru_cache(_IDENTITIES_MAX)
+def _identity(key: Key) -> tuple[bytes, str]:
+    """A bucket's hash and values. Tag values that are numbers or booleans become their JSON text."""
+    period, *values = key
+    encoded = _encode([v if v is None or type(v) is str else _encode(v).decode() for v in values])
+    digest = hashlib.blake2b(encoded, digest_size=_HASH_BYTES, key=period.encode()).digest()
+    return digest, encoded.decode()

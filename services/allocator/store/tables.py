@@ -1,0 +1,135 @@
+"""The tables of the allocator. Amounts are `numeric(38,18)`; `body` holds contract JSON as it travels."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.cost_stream import cost_tables
+from shared.database import metadata
+from shared.dead_letters import dead_letter_table
+from shared.money import DIGITS_MAX, SCALE
+from shared.outbox import outbox_table
+from shared.stream import StreamTables, positions_table
+
+SERVICE: Final = "allocator"
+METADATA = metadata(SERVICE)
+AMOUNT = Numeric(DIGITS_MAX, SCALE)
+
+STREAM_TABLES = StreamTables(positions_table(METADATA), dead_letter_table(METADATA), outbox_table(METADATA))
+COSTS = cost_tables(METADATA)
+
+lenses = Table(
+    "lenses",
+    METADATA,
+    Column("lens_id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False, comment="columns, tags and custom columns besides the base"),
+    Column("state", Text, nullable=False, comment="building, active or retired"),
+    Column("ordinal", BigInteger, Identity(), nullable=False),
+)
+
+buckets = Table(
+    "buckets",
+    METADATA,
+    Column("lens_id", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, comment="in the key, so that two processes never lock one row"),
+    Column("dimensions_hash", LargeBinary, primary_key=True),
+    Column("billing_period", Text, nullable=False),
+    Column("dimensions", Text, nullable=False, comment="JSON list of values as the lens orders them, currency first"),
+    Column("billed_cost", AMOUNT, nullable=False),
+    Column("effective_cost", AMOUNT, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Index("ix_buckets_period", "lens_id", "billing_period"),
+    postgresql_with={"fillfactor": 70},
+)
+
+deliveries = Table(
+    "deliveries",
+    METADATA,
+    Column("delivery_id", Text, primary_key=True),
+    Column("content_hash", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+periods = Table(
+    "periods",
+    METADATA,
+    Column("billing_period", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+rule_sets = Table(
+    "rule_sets",
+    METADATA,
+    Column("version", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("effective_from", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("applied_by", Text, nullable=False),
+    Column("applied_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("ordinal", BigInteger, nullable=False, comment="rises with every time it is applied"),
+    Column("document_name", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("files", JSONB, nullable=False),
+)
+
+cost_centers = Table(
+    "cost_centers",
+    METADATA,
+    Column("cost_center_id", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+)
+
+allocations = Table(
+    "allocations",
+    METADATA,
+    Column("allocation_id", Text, primary_key=True),
+    Column("billing_period", Text, nullable=False),
+    Column("cost_center", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False, comment="sha256 of the line without revision and run"),
+    Column("live", Boolean, nullable=False, comment="false: withdrawn, kept for its revision"),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_allocations_period", "billing_period", "cost_center"),
+)
+
+runs = Table(
+    "runs",
+    METADATA,
+    Column("run_id", Text, primary_key=True),
+    Column("billing_period", Text, nullable=False, index=True),
+    Column("ordinal", BigInteger, Identity(), nullable=False),
+    Column("inputs", Text, nullable=False, comment="hash of what the run was made from"),
+    Column("body", LargeBinary, nullable=False),
+    Column("finished_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("seconds", Numeric(12, 3), nullable=False),
+)
+
+run_requests = Table(
+    "run_requests",
+    METADATA,
+    Column("billing_period", Text, primary_key=True),
+    Column("requested_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("reason", Text, nullable=False, server_default="", comment="what the run is waiting for"),
+    Column("failed_inputs", Text, comment="what the last try failed on; tried again when it changes"),
+)

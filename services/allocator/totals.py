@@ -1,0 +1,62 @@
+"""The control totals of a run: what went in, what came out, and a hash over all lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.allocator.domain.lines import Line
+from services.allocator.planning import Inputs
+from services.allocator.store.progress import Sums
+from shared.events import AllocationRun, AllocationTotals
+from shared.money import CONTEXT, ZERO
+
+_MODULUS = 1 << 256
+
+
+@dataclass(slots=True)
+class _Out:
+    lines: int = 0
+    allocated_billed: Decimal = ZERO
+    allocated_effective: Decimal = ZERO
+    suspense_billed: Decimal = ZERO
+    suspense_effective: Decimal = ZERO
+
+
+class RunTotals:
+    """Adds up a run's lines; `costs` is what went in, by currency."""
+
+    def __init__(self, costs: dict[str, Sums]) -> None:
+        self._costs = costs
+        self._out = {currency: _Out() for currency in costs}
+        self._hash = 0
+
+    def add(self, line: Line, content_hash: bytes) -> None:
+        """Count one live line."""
+        out, plus = self._out[line.flow.currency], CONTEXT.add
+        out.lines += 1
+        if line.kind == "suspense":
+            out.suspense_billed = plus(out.suspense_billed, line.billed_cost)
+            out.suspense_effective = plus(out.suspense_effective, line.effective_cost)
+        else:
+            out.allocated_billed = plus(out.allocated_billed, line.billed_cost)
+            out.allocated_effective = plus(out.allocated_effective, line.effective_cost)
+        self._hash = (self._hash + int.from_bytes(content_hash, "big")) % _MODULUS
+
+    def record(self, inputs: Inputs, run_id: str, changed_lines: int) -> AllocationRun:
+        """The contract that ends the run."""
+        rules = inputs.loaded.rule_set
+        return AllocationRun(
+            run_id=run_id, billing_period=inputs.billing_period, kind=inputs.kind, close_id=inputs.close_id,
+            rule_set=rules.name, rule_set_version=inputs.loaded.version, basis=rules.basis,
+            deliveries=list(inputs.deliveries), totals=[self._totals(currency) for currency in sorted(self._costs)],
+            lines_hash=f"{self._hash:064x}", changed_lines=changed_lines,
+        )  # fmt: skip
+
+    def _totals(self, currency: str) -> AllocationTotals:
+        (events, billed, effective), out = self._costs[currency], self._out[currency]
+        return AllocationTotals(
+            currency=currency, events=events, cost_billed=billed, cost_effective=effective, lines=out.lines,
+            allocated_billed=out.allocated_billed, allocated_effective=out.allocated_effective,
+            suspense_billed=out.suspense_billed, suspense_effective=out.suspense_effective,
+        )  # fmt: skip
