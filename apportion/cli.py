@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 from apportion import jobs, operations, stack
+from services.allocator import cli as allocator
+from services.chargeback import cli as chargeback
+from services.intake import cli as intake
+from services.ledger import cli as ledger
 from synthetic import cli as synthetic
 
 app = typer.Typer(
@@ -47,6 +51,13 @@ app.command("down", rich_help_panel=STACK)(stack.down)
 app.command("status", rich_help_panel=STACK)(stack.status)
 app.command("migrate", rich_help_panel=STACK)(operations.migrate_command)
 app.add_typer(operations.topics, name="topics", rich_help_panel=STACK)
+app.command("ingest", rich_help_panel=DAILY)(intake.ingest)
+app.command("deliveries", rich_help_panel=DAILY)(intake.deliveries)
+app.add_typer(allocator.rules, name="rules", rich_help_panel=DAILY)
+app.command("allocations", rich_help_panel=DAILY)(allocator.allocations)
+app.add_typer(ledger.period, name="period", rich_help_panel=DAILY)
+app.add_typer(chargeback.app, name="invoices", rich_help_panel=DAILY)
+app.command("reconcile", rich_help_panel=DAILY)(ledger.reconcile)
 app.add_typer(operations.letters, name="dead-letters", rich_help_panel=DAILY)
 
 

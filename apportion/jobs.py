@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,14 +11,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from apportion.output import err, fail, out
 from apportion.run import InputRefused, Job, Outcome, Progress, Stuck, run
 from deploy.local.errors import LocalStackError
 from services.allocator.loading import check, load_bundle
 from services.intake.reading import IntakeRefusal, check_file
-from synthetic.export import Export, generate
-
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON instead of a table.")]
+from shared.terminal import BAD_USAGE, BLOCKED, FAULT, Json, err, fail, out, print_json
+from synthetic.export import ROWS_MIN, Export, generate
 
 
 def run_command(
@@ -45,9 +42,9 @@ def run_command(
     nothing written; 1 a fault.
     """
     if prepared_by == approved_by:
-        fail("--prepared-by and --approved-by must be two people", 2)
+        fail("--prepared-by and --approved-by must be two people", BAD_USAGE)
     if destination.exists() and any(destination.iterdir()):
-        fail(f"{destination} is not empty; a result is never overwritten, so name another directory", 2)
+        fail(f"{destination} is not empty; a result is never overwritten, so name another directory", BAD_USAGE)
     job = Job(focus, checked_bundle(rules), destination, provider_invoices, period or (), prepared_by, approved_by,
               keep_stack)  # fmt: skip
     _check_input(job)
@@ -55,7 +52,7 @@ def run_command(
 
 
 def demo(
-    rows: Annotated[int, typer.Option(help="Rows of the generated export.")] = 100_000,
+    rows: Annotated[int, typer.Option(help="Rows of the generated export.", min=ROWS_MIN)] = 100_000,
     destination: Annotated[Path, typer.Option("--out", help="Directory; the last demo in it is replaced.")] = Path(
         "demo"
     ),
@@ -65,7 +62,7 @@ def demo(
     """Generate a realistic FOCUS export and take it the whole way: allocate, invoice, close, reconcile."""
     marker = destination / "input" / "totals.json"
     if destination.exists() and any(destination.iterdir()) and not marker.exists():
-        fail(f"{destination} holds something that is no demo; name another directory with --out", 2)
+        fail(f"{destination} holds something that is no demo; name another directory with --out", BAD_USAGE)
     shutil.rmtree(destination, ignore_errors=True)
     with progress_line() as progress:
         progress(f"generating {rows:,} charges")
@@ -83,7 +80,7 @@ def checked_bundle(rules: Path) -> dict[str, object]:
     for mistake in mistakes:
         err.print(str(mistake), markup=False)
     if mistakes:
-        fail(f"{rules}: {len(mistakes)} mistake(s) in the rule set; nothing was done", 2)
+        fail(f"{rules}: {len(mistakes)} mistake(s) in the rule set; nothing was done", BAD_USAGE)
     return bundle.as_json()
 
 
@@ -93,15 +90,15 @@ def finish(job: Job, as_json: bool) -> None:
         with progress_line() as progress:
             outcome = run(job, progress)
     except InputRefused as error:
-        fail(str(error), 2)
+        fail(str(error), BAD_USAGE)
     except (LocalStackError, Stuck) as error:
-        fail(str(error), 1)
+        fail(str(error), FAULT)
     if as_json:
-        out.print_json(json.dumps(outcome.as_json()))
+        print_json(outcome.as_json())
     else:
         show(outcome, job.out)
     if not outcome.closed:
-        raise typer.Exit(3)
+        raise typer.Exit(BLOCKED)
 
 
 def show(outcome: Outcome, destination: Path) -> None:
@@ -153,9 +150,9 @@ def _check_input(job: Job) -> None:
     """Refuse what can be refused before anything is started."""
     for file in [*job.focus, *([job.provider_invoices] if job.provider_invoices else [])]:
         if not file.is_file():
-            fail(f"{file} is not a file", 2)
+            fail(f"{file} is not a file", BAD_USAGE)
     for file in job.focus:
         try:
             check_file(file)
         except IntakeRefusal as error:
-            fail(str(error), 2)
+            fail(str(error), BAD_USAGE)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.table import Table
 
-from apportion.output import fail, out
 from shared import topic_admin
 from shared.database import create_engine, migrate
+from shared.remote import Refused, Remote
 from shared.settings import ServiceSettings, ServiceUrls
+from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, fail, out, print_json
 
 SERVICES = ("intake", "allocator", "chargeback", "ledger")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 topics = typer.Typer(help="Kafka topics: partitions, retention, compaction.", no_args_is_help=True)
 letters = typer.Typer(help="Records that a service refused, kept byte for byte.", no_args_is_help=True)
@@ -48,7 +46,7 @@ def apply_topics(
     settings = ServiceSettings()
     states = asyncio.run(topic_admin.apply(settings.kafka_bootstrap, settings.topic_prefix, replication_factor))
     if as_json:
-        out.print_json(json.dumps([{"name": s.name, "partitions": s.partitions, "state": s.state} for s in states]))
+        print_json([{"name": s.name, "partitions": s.partitions, "state": s.state} for s in states])
         return
     table = Table("topic", "partitions", "state")
     for state in states:
@@ -59,13 +57,9 @@ def apply_topics(
 @letters.command("list")
 def list_letters(as_json: Json = False) -> None:
     """Show the open dead letters of all services. A billing period with open ones does not close."""
-    found = [
-        {"service": service, **letter}
-        for service, url in _urls().items()
-        for letter in _call("GET", f"{url}/v1/dead-letters")
-    ]
+    found = _open_letters()
     if as_json:
-        out.print_json(json.dumps(found))
+        print_json(found)
         return
     table = Table("service", "id", "topic", "period", "code", "reason")
     for letter in found:
@@ -83,35 +77,34 @@ def replay_letters(
     as_json: Json = False,
 ) -> None:
     """Give refused records to their service once more; what is refused again stays, with its reason."""
-    if bool(dead_letter_ids) == everything:
-        fail("name dead letters, or say --all", 2)
-    results = []
-    for service, url in _urls().items():
-        open_ids = [letter["dead_letter_id"] for letter in _call("GET", f"{url}/v1/dead-letters")]
-        for letter_id in open_ids if everything else [i for i in open_ids if i in (dead_letter_ids or [])]:
-            answer = httpx.post(f"{url}/v1/dead-letters/{letter_id}/replay", timeout=60)
-            reason = "" if answer.is_success else answer.json()["error"]["message"]
-            results.append({"service": service, "id": letter_id, "replayed": answer.is_success, "reason": reason})
-    unknown = set(dead_letter_ids or []) - {result["id"] for result in results}
+    wanted = set(dead_letter_ids or ())
+    if bool(wanted) == everything:
+        fail("name dead letters, or say --all", BAD_USAGE)
+    found = [letter for letter in _open_letters() if everything or letter["dead_letter_id"] in wanted]
+    unknown = wanted - {letter["dead_letter_id"] for letter in found}
     if unknown:
-        fail(f"no open dead letter {', '.join(sorted(unknown))}", 2)
+        fail(f"no open dead letter {', '.join(sorted(unknown))}", BAD_USAGE)
+    results = [_replayed(letter["service"], letter["dead_letter_id"]) for letter in found]
     if as_json:
-        out.print_json(json.dumps(results))
+        print_json(results)
     for result in [] if as_json else results:
-        out.print(f"{result['service']} {result['id']}: {'replayed' if result['replayed'] else result['reason']}")
-    if not all(result["replayed"] for result in results):
-        raise typer.Exit(3)
+        out.print(f"{result['service']} {result['id']}: {result['reason'] or 'replayed'}", markup=False)
+    if any(result["reason"] for result in results):
+        raise typer.Exit(BLOCKED)
 
 
-def _urls() -> dict[str, str]:
-    urls = ServiceUrls()
-    return {service: getattr(urls, f"{service}_url") for service in SERVICES}
+def _open_letters() -> list[dict[str, Any]]:
+    return [
+        {"service": service} | letter
+        for service in SERVICES
+        for letter in ServiceCommands(service).get("/v1/dead-letters")
+    ]
 
 
-def _call(method: str, url: str) -> Any:
+def _replayed(service: str, letter_id: str) -> dict[str, str]:
+    remote = Remote(service, getattr(ServiceUrls(), f"{service}_url"))
     try:
-        answer = httpx.request(method, url, timeout=30)
-    except httpx.TransportError as error:
-        fail(f"{url} does not answer ({error}); is the stack up? `apportion up` starts one here", 1)
-    answer.raise_for_status()
-    return answer.json()
+        remote.post(f"/v1/dead-letters/{letter_id}/replay")
+    except Refused as error:
+        return {"service": service, "id": letter_id, "reason": str(error)}
+    return {"service": service, "id": letter_id, "reason": ""}

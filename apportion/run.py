@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from apportion.clients import Refused, Services
 from apportion.stack import start_stack
 from deploy.local.services import SERVICES
 from deploy.local.stack import Stack
+from shared.remote import Refused, Remote
 
 SOURCE = "run"
 _POLL_SECONDS = 0.1
@@ -89,7 +89,7 @@ def run(job: Job, progress: Progress) -> Outcome:
         with outcome.timed("total"), Stack(stack_dir, progress=progress) as stack:
             with outcome.timed("stack"):
                 start_stack(stack, job.out.absolute(), progress)
-            services = Services({service: stack.url(service) for service in SERVICES})
+            services = {service: Remote(service, stack.url(service)) for service in SERVICES}
             Steps(job, services, outcome, progress, lambda: _raise_if_dead(stack)).all()
     except InputRefused:
         shutil.rmtree(job.out if created else stack_dir)
@@ -108,7 +108,7 @@ class Steps:
     """
 
     def __init__(
-        self, job: Job, services: Services, outcome: Outcome, progress: Progress, watch: Callable[[], None]
+        self, job: Job, services: Mapping[str, Remote], outcome: Outcome, progress: Progress, watch: Callable[[], None]
     ) -> None:
         self._job, self._services, self._outcome, self._progress = job, services, outcome, progress
         self._watch = watch
@@ -116,7 +116,7 @@ class Steps:
     def all(self) -> None:
         """Rules, costs, then every period, oldest first."""
         try:
-            self._services.post("allocator", "/v1/rule-sets", self._job.bundle | {"applied_by": self._job.prepared_by})
+            self._services["allocator"].post("/v1/rule-sets", self._job.bundle | {"applied_by": self._job.prepared_by})
             with self._outcome.timed("ingest"):
                 delivery = self._ingest()
         except Refused as error:
@@ -129,17 +129,18 @@ class Steps:
 
     def _ingest(self) -> dict[str, Any]:
         if self._job.provider_invoices is not None:
-            self._services.upload("intake", "/v1/provider-invoices", self._job.provider_invoices)
+            self._services["intake"].upload("/v1/provider-invoices", self._job.provider_invoices)
         files = []
         for file in self._job.focus:
             self._progress(f"uploading {file.name}")
-            received = self._services.upload("intake", "/v1/files", file)
+            received = self._services["intake"].upload("/v1/files", file)
             files.append({"name": file.name, "sha256": received["sha256"]})
-        started = self._services.post("intake", "/v1/deliveries", {"source": SOURCE, "files": files})
-        return self._wait("ingest", lambda: self._delivery(started["delivery_id"]))
+        started = self._services["intake"].post("/v1/deliveries", {"source": SOURCE, "files": files})
+        delivery: dict[str, Any] = self._wait("ingest", lambda: self._delivery(started["delivery_id"]))
+        return delivery
 
     def _delivery(self, delivery_id: str) -> dict[str, Any] | None:
-        delivery: dict[str, Any] = self._services.get("intake", f"/v1/deliveries/{delivery_id}")
+        delivery: dict[str, Any] = self._services["intake"].get(f"/v1/deliveries/{delivery_id}")
         self._progress(f"delivery {delivery['state']}: {delivery.get('events_published', 0):,} cost events published")
         if delivery["state"] == "refused":
             raise InputRefused(delivery["error"])
@@ -149,13 +150,13 @@ class Steps:
         ledger = f"/v1/periods/{period}"
         with self._outcome.timed("allocate"):
             self._progress(f"{period}: closing, the allocator makes its final run")
-            self._services.post("ledger", f"{ledger}/close", {"requested_by": self._job.prepared_by})
+            self._services["ledger"].post(f"{ledger}/close", {"requested_by": self._job.prepared_by})
             blocked = self._wait(period, lambda: self._drafted_or_blocked(period))
         if not blocked:
             with self._outcome.timed("invoice"):
                 self._progress(f"{period}: approving and issuing invoices")
-                self._services.post("chargeback", f"{ledger}/approve", {"approved_by": self._job.approved_by})
-                self._services.post("chargeback", f"{ledger}/issue")
+                self._services["chargeback"].post(f"{ledger}/approve", {"approved_by": self._job.approved_by})
+                self._services["chargeback"].post(f"{ledger}/issue")
                 self._wait(period, lambda: self._issued(period))
             with self._outcome.timed("close"):
                 self._progress(f"{period}: reconciling and closing the books")
@@ -163,21 +164,21 @@ class Steps:
         self._outcome.periods += self._figures(period)
 
     def _drafted_or_blocked(self, period: str) -> str | None:
-        state = self._services.get("ledger", f"/v1/periods/{period}")["state"]
+        state = self._services["ledger"].get(f"/v1/periods/{period}")["state"]
         if state == "blocked":
             return "blocked"
-        drafted = self._services.get("chargeback", f"/v1/periods/{period}")["status"] == "drafted"
+        drafted = self._services["chargeback"].get(f"/v1/periods/{period}")["status"] == "drafted"
         return "" if drafted else None
 
     def _issued(self, period: str) -> bool | None:
-        return self._services.get("chargeback", f"/v1/periods/{period}")["status"] == "issued" or None
+        return self._services["chargeback"].get(f"/v1/periods/{period}")["status"] == "issued" or None
 
     def _ended(self, period: str) -> bool | None:
-        return self._services.get("ledger", f"/v1/periods/{period}")["state"] in {"closed", "blocked"} or None
+        return self._services["ledger"].get(f"/v1/periods/{period}")["state"] in {"closed", "blocked"} or None
 
     def _figures(self, period: str) -> list[dict[str, Any]]:
         """One entry per currency, from the ledger: it has read everything by itself."""
-        found = self._services.get("ledger", f"/v1/periods/{period}")
+        found = self._services["ledger"].get(f"/v1/periods/{period}")
         return [
             {"period": period, "currency": stage["currency"], "state": found["state"], "basis": found["basis"]}
             | {name: value for name, value in stage.items() if name != "currency"}
@@ -191,7 +192,7 @@ class Steps:
         while (answer := ask()) is None:
             self._watch()
             if time.monotonic() > deadline:
-                waiting = self._services.get("ledger", f"/v1/periods/{what}").get("waiting_for", [])
+                waiting = self._services["ledger"].get(f"/v1/periods/{what}").get("waiting_for", [])
                 raise Stuck(f"{what}: no progress for {_PATIENCE_SECONDS} s; waiting for: {'; '.join(waiting)}")
             time.sleep(_POLL_SECONDS)
         return answer

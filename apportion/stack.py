@@ -12,11 +12,11 @@ import typer
 from rich.table import Table
 
 from apportion.operations import migrate_all
-from apportion.output import err, fail, out
 from deploy.local.errors import LocalStackError
 from deploy.local.services import SERVICES
 from deploy.local.stack import Stack
 from shared import topic_admin
+from shared.terminal import FAULT, err, fail, out
 
 DEFAULT_DIRECTORY = Path(".apportion")
 Directory = Annotated[Path, typer.Option("--dir", help="Directory of the stack: its data, logs and files.")]
@@ -62,7 +62,7 @@ def up(directory: Directory = DEFAULT_DIRECTORY) -> None:
     except LocalStackError as error:
         if stack is not None:
             stack.stop()
-        fail(str(error), 1)
+        fail(str(error), FAULT)
     show_status(stack)
 
 
@@ -71,7 +71,7 @@ def down(directory: Directory = DEFAULT_DIRECTORY) -> None:
     try:
         Stack.load(directory.absolute(), progress=err.print).stop()
     except LocalStackError as error:
-        fail(str(error), 1)
+        fail(str(error), FAULT)
 
 
 def status(directory: Directory = DEFAULT_DIRECTORY) -> None:
@@ -79,7 +79,7 @@ def status(directory: Directory = DEFAULT_DIRECTORY) -> None:
     try:
         show_status(Stack.load(directory.absolute()))
     except LocalStackError as error:
-        fail(str(error), 1)
+        fail(str(error), FAULT)
 
 
 def show_status(stack: Stack) -> None:

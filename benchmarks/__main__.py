@@ -106,7 +106,7 @@ def _report(result: dict[str, Any]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     today = dt.datetime.now(dt.UTC).date()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--linear", action="store_true")

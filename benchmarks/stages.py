@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apportion.clients import Services
 from apportion.jobs import checked_bundle
 from apportion.stack import prepare
 from benchmarks import ceilings
 from benchmarks.probes import metric, peak_memory_mb, wait_for
 from deploy.local import Stack
+from shared.remote import Remote
 from shared.topics import COSTS
 
 _CEILING_EVENTS_MAX = 300_000
@@ -66,7 +66,7 @@ def measure(given: Path, work: Path, rows: int, say: Callable[[str], None]) -> d
 
 def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path]) -> dict[str, Rate]:
     """The allocator's stream on the same events with different rule sets."""
-    rates = {}
+    rates: dict[str, Rate] = {}
     with Stack(work / "rules") as stack:
         stack.start_infrastructure()
         prepare(stack)
@@ -83,14 +83,14 @@ def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path]
 def _intake(stack: Stack, given: Path, rows: int) -> Rate:
     stack.start("intake")
     pid, url = _pid(stack, "intake"), stack.url("intake")
-    services = Services({"intake": url})
+    intake = Remote("intake", url)
     file = given / "focus.csv.gz"
-    sha256 = services.upload("intake", "/v1/files", file)["sha256"]
+    sha256 = intake.upload("/v1/files", file)["sha256"]
     before = _database_work(url)
     started = time.perf_counter()
     body = {"source": "benchmark", "files": [{"name": file.name, "sha256": sha256}]}
-    delivery = services.post("intake", "/v1/deliveries", body)["delivery_id"]
-    wait_for(lambda: services.get("intake", f"/v1/deliveries/{delivery}")["state"] == "complete")
+    delivery = intake.post("/v1/deliveries", body)["delivery_id"]
+    wait_for(lambda: intake.get(f"/v1/deliveries/{delivery}")["state"] == "complete")
     seconds = time.perf_counter() - started
     statements, commits = (now - then for now, then in zip(_database_work(url), before, strict=True))
     rate = Rate(rows, seconds, statements, commits, peak_memory_mb(pid))
@@ -103,8 +103,11 @@ def _stream(stack: Stack, service: str, rules: Path, rows: int, instance: int = 
     pid, url = _pid(stack, name), stack.url(name)
     if service == "allocator":
         body = checked_bundle(rules) | {"applied_by": "benchmark"}
-        Services({"allocator": url}).post("allocator", "/v1/rule-sets", body)
-    events = lambda: metric(url, "apportion_stream_events_total", topic=COSTS.name)  # noqa: E731
+        Remote("allocator", url).post("/v1/rule-sets", body)
+
+    def events() -> int:
+        return metric(url, "apportion_stream_events_total", topic=COSTS.name)
+
     wait_for(lambda: events() > 0)
     first, before, started = events(), _database_work(url), time.perf_counter()
     wait_for(lambda: events() >= rows)

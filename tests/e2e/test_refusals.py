@@ -102,10 +102,10 @@ def test_a_rejected_row_blocks_its_month_and_says_where_it_is(given: Path, tmp_p
     (broken / "focus.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     done = run(broken, tmp_path / "out")
     assert done.exit_code == 3, done.stderr
-    [period] = done.summary["periods"]
-    assert period["state"] == "blocked"
-    assert [b["code"] for b in period["breaks"] if b["code"] == "rejected-rows"] == ["rejected-rows"]
-    assert period["documents"] == 0
+    periods = done.summary["periods"]
+    assert {period["state"] for period in periods} == {"blocked"}
+    assert "rejected-rows" in {b["code"] for period in periods for b in period["breaks"]}
+    assert {period["documents"] for period in periods} == {0}
     assert done.summary["rejected"] == 1
 
 
@@ -120,9 +120,9 @@ def test_a_provider_invoice_that_differs_blocks_before_anything_is_issued(given:
     (broken / "provider-invoices.csv").write_text("\n".join(lines) + "\n")
     done = run(broken, tmp_path / "out")
     assert done.exit_code == 3, done.stderr
-    [period] = done.summary["periods"]
-    assert period["state"] == "blocked"
-    assert period["documents"] == 0
+    periods = done.summary["periods"]
+    assert {period["state"] for period in periods} == {"blocked"}
+    assert {period["documents"] for period in periods} == {0}
     assert "break" in done.stdout
 
 

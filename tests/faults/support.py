@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 
-from apportion.clients import Refused, Services
 from apportion.jobs import checked_bundle
 from apportion.run import Job, Outcome, Steps
 from apportion.stack import prepare
 from deploy.local import SERVICES, LocalStackError, Stack
+from shared.remote import Refused, Remote, Unreachable
 from synthetic.export import Export, generate
 
 ROWS = 4_000
@@ -65,38 +65,32 @@ class Supervisor:
                 self.deaths.append(self._armed[service])
 
 
-class PatientServices(Services):
+class PatientRemote(Remote):
     """Asks again while a service is down, as a person at a terminal would."""
 
-    def __init__(self, urls: Mapping[str, str], watch: Callable[[], None]) -> None:
-        super().__init__(urls)
+    def __init__(self, service: str, url: str, watch: Callable[[], None]) -> None:
+        super().__init__(service, url)
         self._watch = watch
 
-    def get(self, service: str, path: str, **params: str) -> Any:
-        """GET, patiently."""
-        return self._patiently(lambda: super(PatientServices, self).get(service, path, **params))
-
-    def post(self, service: str, path: str, body: Any = None) -> Any:
-        """POST, patiently; a request that was carried out before the crash is refused as done, which is fine."""
+    def post(self, path: str, body: object = None) -> Any:
+        """POST; what was carried out before the crash is refused as done the second time, which is fine."""
         try:
-            return self._patiently(lambda: super(PatientServices, self).post(service, path, body))
+            return super().post(path, body)
         except Refused as error:
             if error.status == httpx.codes.CONFLICT:
                 return {}
             raise
 
-    def upload(self, service: str, path: str, file: Path) -> Any:
-        """Upload, patiently."""
-        return self._patiently(lambda: super(PatientServices, self).upload(service, path, file))
-
-    def _patiently(self, ask: Callable[[], Any]) -> Any:
+    def _answer(self, request: Callable[[], httpx.Response]) -> Any:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
-                return ask()
-            except (httpx.TransportError, httpx.HTTPStatusError):
-                assert time.monotonic() < deadline, "a service does not come back"
-                self._watch()
+                return super()._answer(request)
+            except (Unreachable, Refused) as error:
+                down = isinstance(error, Unreachable) or error.status >= httpx.codes.INTERNAL_SERVER_ERROR
+                if not down or time.monotonic() > deadline:
+                    raise
+            self._watch()
 
 
 def run_disturbed(
@@ -112,7 +106,7 @@ def run_disturbed(
         disturb(stack)
         supervisor.watch()
 
-    services = PatientServices({service: stack.url(service) for service in SERVICES}, watch)
+    services = {service: PatientRemote(service, stack.url(service), watch) for service in SERVICES}
     outcome = Outcome()
     Steps(job, services, outcome, lambda _: None, watch).all()
     return outcome, supervisor.deaths

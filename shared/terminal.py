@@ -1,0 +1,77 @@
+"""What all commands share: results to stdout, progress and errors to stderr, and exit codes that mean something.
+
+0 done; 1 a fault; 2 bad usage or input; 3 what the state of things does not allow (blocked, refused).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from shared.remote import Refused, Remote, Unreachable
+from shared.settings import ServiceUrls
+
+FAULT, BAD_USAGE, BLOCKED = 1, 2, 3
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(document: object) -> None:
+    """Print JSON that another program can read, whatever the width of the terminal."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what is wrong and what to do, and exit."""
+    err.print(f"apportion: {message}", markup=False, style="red", soft_wrap=True)
+    raise typer.Exit(code)
+
+
+class ServiceCommands:
+    """A service for commands: a refusal or an outage ends the command with its message and exit code."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def get(self, path: str, **params: str) -> Any:
+        """GET; the decoded answer."""
+        return self._end_on_refusal("get", path, **params)
+
+    def post(self, path: str, body: object = None) -> Any:
+        """POST JSON; the decoded answer."""
+        return self._end_on_refusal("post", path, body)
+
+    def upload(self, path: str, file: Path) -> Any:
+        """POST a file's bytes; the decoded answer."""
+        return self._end_on_refusal("upload", path, file)
+
+    def fetch_folder(self, path: str, destination: Path) -> Path:
+        """Fetch a published folder; returns where it is now."""
+        try:
+            folder: Path = self._end_on_refusal("fetch_folder", path, destination)
+        except FileExistsError as error:
+            fail(f"{error.filename} is there already; nothing was overwritten", BAD_USAGE)
+        return folder
+
+    def _end_on_refusal(self, verb: str, *arguments: Any, **params: Any) -> Any:
+        remote = Remote(self._service, str(getattr(ServiceUrls(), f"{self._service}_url")))
+        try:
+            return getattr(remote, verb)(*arguments, **params)
+        except Unreachable as error:
+            fail(str(error), FAULT)
+        except Refused as error:
+            fail(str(error), _exit_code(error.status))
+
+
+def _exit_code(status: int) -> int:
+    if status >= 500:
+        return FAULT
+    return BLOCKED if status == 409 else BAD_USAGE
