@@ -58,7 +58,10 @@ def test_every_stage_agrees_with_the_generator_s_own_sums(result: Result, curren
 @pytest.mark.parametrize("currency", CURRENCIES)
 def test_duckdb_adds_the_lines_up_to_the_summary(result: Result, currency: str) -> None:
     lines = result.folder("invoices") / "lines.csv"
-    query = "SELECT sum(amount::DECIMAL(38,18)), sum(exact_amount::DECIMAL(38,18)) FROM read_csv(?, all_varchar=true) WHERE currency = ?"
+    query = (
+        "SELECT sum(amount::DECIMAL(38,18)), sum(exact_amount::DECIMAL(38,18)) "
+        "FROM read_csv(?, all_varchar=true) WHERE currency = ?"
+    )
     charged, exact = duckdb.execute(query, [str(lines), currency]).fetchall()[0]
     assert charged == amounts(result, currency)["invoiced"]
     assert exact == amounts(result, currency)["allocated"]
