@@ -33,21 +33,10 @@ class _Event(msgspec.Struct, frozen=True, gc=False):
     charge: _Charge
 
 
-_decode: Final = msgspec.json.Decoder(_Event).decode
+decode: Final = msgspec.json.Decoder(_Event).decode
 _key: Final = attrgetter(
     "billing_period", "charge.BillingCurrency", "charge.InvoiceIssuerName", "charge.InvoiceId", "kind"
 )
-
-
-def decode(value: bytes) -> _Event:
-    r"""Decode the few fields that are booked.
-
-    Raises:
-        msgspec.ValidationError: also for a \u0000, which no table can hold and no name has a use for.
-    """
-    if b"\\u0000" in value:
-        raise msgspec.ValidationError("the event contains the character U+0000; remove it at the source")
-    return _decode(value)
 
 
 class CostReader:

@@ -39,13 +39,18 @@ def _rows(group: CostGroup) -> Iterator[tuple[Any, ...]]:
     for (period, currency, issuer, invoice_id, kind), (billed, effective, events) in group.sums.items():
         rows = -events if kind == "retraction" else events
         found = merged.setdefault(
-            (period, currency, issuer or "", invoice_id or NO_INVOICE), [0, Decimal(0), Decimal(0)]
+            (period, currency, _storable(issuer), _storable(invoice_id)), [0, Decimal(0), Decimal(0)]
         )
         found[0] += rows
         found[1] += billed
         found[2] += effective
     for (period, currency, issuer, invoice), sums in merged.items():
         yield period, group.delivery_id, group.partition, currency, issuer, invoice, *sums
+
+
+def _storable(name: str | None) -> str:
+    """A name as a key that cannot be null; PostgreSQL text can't hold U+0000, and no name has a use for it."""
+    return (name or NO_INVOICE).replace("\x00", "\ufffd")
 
 
 async def of_period(conn: AsyncConnection, billing_period: str) -> list[CostTotal]:
