@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chargeback.domain.charges import Charge, Origin
@@ -61,6 +61,7 @@ def test_nothing_moves_by_a_whole_minor_unit(run: dict[str, list[Decimal]], curr
             assert abs(total([line.amount, line.exact_amount.copy_negate()])) < unit
 
 
+@settings(max_examples=30)
 @given(RUNS, CURRENCIES, st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(run: dict[str, list[Decimal]], currency: str, random: object) -> None:
     charges = charges_of(run)

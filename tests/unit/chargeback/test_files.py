@@ -170,8 +170,8 @@ def test_a_batch_without_documents_still_has_its_tables(tmp_path: Path) -> None:
 
 
 def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path) -> None:
-    padding = [direct(f"{n:04}", "1.01", origin("x" * 900)) for n in range(400)]
-    documents = [encode(issued_invoice(padding, number=f"IC-2026-{n:06}", cost_center=f"CC/{n}")) for n in range(1, 5)]
+    padding = [direct(f"{n:04}", "1.01", origin("x" * 30_000)) for n in range(40)]
+    documents = [encode(issued_invoice(padding, number=f"IC-2026-{n:06}", cost_center=f"CC/{n}")) for n in range(1, 4)]
     for workers in (1, 2):
         (tmp_path / str(workers)).mkdir()
         with (tmp_path / f"spool{workers}").open("w+b") as file:
@@ -183,7 +183,7 @@ def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path) -> None:
         {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (tmp_path / w).iterdir()} for w in ("1", "2")
     ]
     assert hashes[0] == hashes[1]
-    assert len(hashes[0]) == 4 * 3 + 3
+    assert len(hashes[0]) == 3 * 3 + 3
 
 
 def test_the_manifest_says_nothing_that_another_attempt_would_say_differently() -> None:
