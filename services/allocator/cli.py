@@ -45,7 +45,7 @@ def check_command(file: RuleFile, as_json: Json = False) -> None:
         loaded = load(load_bundle(file))
         found = loaded.rule_set
         counts = f"{len(found.rules)} rules, {len(found.pools)} pools, {len(loaded.cost_centers)} cost centers"
-        out.print(f"{file}: {counts}; version {loaded.version[:12]}")
+        out.print(f"{file}: {counts}; version {loaded.version[:12]}", soft_wrap=True)
 
 
 @rules.command("apply")

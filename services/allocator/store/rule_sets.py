@@ -19,7 +19,7 @@ _LISTED = [rule_sets.c[name] for name in ("version", "name", "effective_from", "
 async def apply(conn: AsyncConnection, bundle: Bundle, loaded: LoadedRuleSet, applied_by: str) -> RuleSetVersion:
     """Make a rule set the newest one; a version that was applied before keeps its row and becomes the newest again."""
     rules = loaded.rule_set
-    newest = select(func.coalesce(func.max(rule_sets.c.ordinal), 0) + 1).scalar_subquery()
+    newest = await conn.scalar(select(func.coalesce(func.max(rule_sets.c.ordinal), 0) + 1))
     row: dict[str, Any] = {
         "version": loaded.version, "name": rules.name, "effective_from": rules.effective_from, "basis": rules.basis,
         "applied_by": applied_by, "ordinal": newest, "document_name": bundle.document_name,

@@ -1,0 +1,17 @@
+"""A world per test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.allocator.world import World
+
+
+@pytest.fixture
+async def world(kafka_bootstrap: str, database_url: str, topic_prefix: str, tmp_path: Path) -> AsyncIterator[World]:
+    """Topics and schema of the test's own; no allocator is started yet."""
+    async with World(kafka_bootstrap, database_url, topic_prefix, tmp_path) as world:
+        yield world

@@ -1,0 +1,237 @@
+"""Real allocator processes on real Kafka and PostgreSQL, and records as the other services would write them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx
+from aiokafka import AIOKafkaConsumer
+
+from shared import topic_admin, topics
+from shared.database import create_engine, migrate
+from shared.events import Allocation, AllocationRun, CostEvent, Delivery, Period, Totals, decode, encode
+from shared.events.allocations import line_content
+from shared.events.base import content_hash
+from shared.failpoints import ENVIRONMENT_VARIABLE
+from shared.money import ZERO
+from shared.publisher import Outgoing, Publisher
+
+ROOT = Path(__file__).parents[3]
+PERIOD = "2026-01"
+PARTITIONS = topics.COSTS.partitions
+T = TypeVar("T")
+
+
+async def until(ask: Callable[[], Awaitable[T | None]], what: str, seconds: float = 60) -> T:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + seconds
+    while (answer := await ask()) is None:
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.05)
+    return answer
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """One allocator process."""
+
+    def __init__(self, world: World, name: str, failpoint: str) -> None:
+        port = free_port()
+        self.log = world.directory / f"{name}.log"
+        environment = os.environ | {
+            "APPORTION_KAFKA_BOOTSTRAP": world.bootstrap,
+            "APPORTION_DATABASE_URL": world.database_url,
+            "APPORTION_TOPIC_PREFIX": world.prefix,
+            "APPORTION_ALLOCATOR_HTTP_PORT": str(port),
+            "APPORTION_ALLOCATOR_BATCH_EVENTS": "100",
+            "APPORTION_SESSION_TIMEOUT_MS": "6000",
+            ENVIRONMENT_VARIABLE: failpoint,
+        }
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "services.allocator"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
+
+    async def alive(self) -> bool | None:
+        """Whether it answers; also true when it was killed at a step it reached at once."""
+        if self.popen.poll() is not None:
+            return True
+        try:
+            return (await self.http.get("/livez")).status_code == 200 or None
+        except httpx.TransportError:
+            return None
+
+    async def killed(self) -> None:
+        """Wait for the process to be killed at its failpoint."""
+
+        async def ended() -> int | None:
+            return self.popen.poll()
+
+        assert await until(ended, "the allocator reaches its failpoint") == -signal.SIGKILL, self.tail()
+
+    def kill(self) -> None:
+        """End it as power loss would."""
+        self.popen.kill()
+        self.popen.wait()
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return self.log.read_text()[-3000:]
+
+
+class World:
+    """Topics, schema and allocator processes of one test."""
+
+    def __init__(self, bootstrap: str, database_url: str, prefix: str, directory: Path) -> None:
+        self.bootstrap, self.database_url, self.prefix, self.directory = bootstrap, database_url, prefix, directory
+        self.processes: list[Process] = []
+        self._publisher = Publisher(bootstrap, "test")
+        self._deliveries = 0
+
+    async def __aenter__(self) -> Self:
+        engine = create_engine(self.database_url, "test")
+        await migrate(engine, "allocator")
+        await engine.dispose()
+        await topic_admin.apply(self.bootstrap, self.prefix)
+        await self._publisher.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._publisher.__aexit__(None, None, None)
+        for process in self.processes:
+            await process.http.aclose()
+            process.kill()
+
+    async def start(self, failpoint: str = "") -> Process:
+        """Start a process; `failpoint` names the step at which it is to be killed."""
+        process = Process(self, f"allocator-{len(self.processes)}", failpoint)
+        self.processes.append(process)
+        await until(process.alive, f"the allocator answers: {process.tail()}")
+        return process
+
+    async def deliver(self, costs: Sequence[dict[str, Any]], leave_out: int | None = None) -> Delivery:
+        """Publish charges as one delivery, dealt over the partitions; `leave_out` loses one event on the way."""
+        self._deliveries += 1
+        delivery_id = f"d-{self._deliveries}"
+        counts = [0] * PARTITIONS
+        for number, cost in enumerate(costs):
+            partition = number % PARTITIONS
+            event = _event(delivery_id, partition, counts[partition], cost)
+            counts[partition] += 1
+            if number != leave_out:
+                await self._send(topics.COSTS.name, encode(event), partition)
+        delivery = _delivery(delivery_id, self._deliveries, counts, costs)
+        await self.publish(topics.DELIVERIES.name, delivery_id, encode(delivery))
+        return delivery
+
+    async def publish(self, topic: str, key: str, value: bytes) -> None:
+        """Publish one record."""
+        await self._publisher.publish([Outgoing(self.prefix + topic, key.encode(), value)])
+
+    async def period(
+        self, revision: int, state: str, close_id: str | None = None, deliveries: Sequence[str] = ()
+    ) -> None:
+        """Publish a state of the period, as the ledger does."""
+        record = Period(
+            billing_period=PERIOD, revision=revision, state=state, close_id=close_id, deliveries=list(deliveries),  # type: ignore[arg-type]
+        )  # fmt: skip
+        await self.publish(topics.PERIODS.name, PERIOD, encode(record))
+
+    async def run_of(self, process: Process, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait for the newest run to be a wanted one."""
+
+        async def look() -> dict[str, Any] | None:
+            assert process.popen.poll() is None, process.tail()
+            found = (await process.http.get("/v1/runs", params={"period": PERIOD})).json()
+            return next((run for run in found["runs"][:1] if wanted(run)), None)
+
+        return await until(look, f"the run; {process.tail()}")
+
+    async def waits(self, process: Process, words: str) -> str:
+        """Wait for a run to wait for something."""
+
+        async def look() -> str | None:
+            found = (await process.http.get("/v1/runs", params={"period": PERIOD})).json()
+            return next((w["reason"] for w in found["waiting"] if words in w["reason"]), None)
+
+        return await until(look, f"a run that waits for {words!r}; {process.tail()}")
+
+    async def published_lines(self, run: dict[str, Any]) -> dict[str, Allocation]:
+        """The live lines as a consumer of the topic sees them, once they have the run's hash."""
+        consumer = AIOKafkaConsumer(
+            self.prefix + topics.ALLOCATIONS.name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        newest: dict[str, Allocation] = {}
+
+        async def look() -> dict[str, Allocation] | None:
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                for record in records:
+                    line = decode(Allocation, record.value)
+                    if line.allocation_id not in newest or newest[line.allocation_id].revision < line.revision:
+                        newest[line.allocation_id] = line
+            live = {key: line for key, line in newest.items() if not line.withdrawn}
+            hashes = sum(int(content_hash(line_content(line)), 16) for line in live.values()) % 2**256
+            return live if f"{hashes:064x}" == run["lines_hash"] else None
+
+        try:
+            return await until(look, "the run's lines on the topic")
+        finally:
+            await consumer.stop()
+
+    async def published_runs(self, wanted: int) -> list[AllocationRun]:
+        """The runs on the topic, once there are as many."""
+        consumer = AIOKafkaConsumer(
+            self.prefix + topics.ALLOCATION_RUNS.name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        found: list[AllocationRun] = []
+
+        async def look() -> list[AllocationRun] | None:
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                found.extend(decode(AllocationRun, record.value) for record in records)
+            return found if len({run.run_id for run in found}) >= wanted else None
+
+        try:
+            return await until(look, f"{wanted} runs on the topic")
+        finally:
+            await consumer.stop()
+
+    async def _send(self, topic: str, value: bytes, partition: int) -> None:
+        await self._publisher.producer.send(self.prefix + topic, value, partition=partition)
+
+
+def _event(delivery_id: str, partition: int, sequence: int, cost: dict[str, Any]) -> CostEvent:
+    return CostEvent(
+        delivery_id=delivery_id, partition=partition, sequence=sequence, kind="charge", billing_period=PERIOD,
+        charge_day=f"{PERIOD}-01", row_hash=f"{partition:02}{sequence:06}", occurrence=0, charge=cost,
+    )  # fmt: skip
+
+
+def _delivery(delivery_id: str, ordinal: int, counts: list[int], costs: Sequence[dict[str, Any]]) -> Delivery:
+    totals = Totals(
+        billing_period=PERIOD, currency="USD", events=len(costs),
+        billed_cost=sum((Decimal(cost["BilledCost"]) for cost in costs), ZERO),
+        effective_cost=sum((Decimal(cost["EffectiveCost"]) for cost in costs), ZERO),
+    )  # fmt: skip
+    return Delivery(
+        delivery_id=delivery_id, source="test", ordinal=ordinal, received_at="", files=[], partition_events=counts,
+        published=[totals], snapshot=[totals], charges=len(costs), retractions=0,
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""The fast encoder of lines writes exactly what the contract would."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.allocator.domain.lines import Flow, Line, Share
+from services.allocator.publishing import line_content, withdrawn
+from shared.events import Allocation, Origin, content_hash, decode, encode
+from shared.events import allocations as contract
+
+texts = st.text(max_size=20) | st.sampled_from(['"revision":1,', '"run_id":""', '\\"revision":1,', "ümläut", "\u2028"])
+maybe = st.none() | texts
+amounts = st.decimals(min_value=-(10**12), max_value=10**12, places=18)
+
+
+@st.composite
+def line_and_contract(draw: st.DrawFn) -> tuple[Line, Allocation]:
+    origin = Origin(
+        issuer=draw(texts), invoice_id=draw(maybe), service_provider=draw(texts), service_name=draw(texts),
+        billing_account_id=draw(texts), sub_account_id=draw(maybe), charge_category=draw(texts),
+        charge_class=draw(maybe),
+    )  # fmt: skip
+    path = tuple(draw(st.lists(texts, max_size=2)))
+    method = draw(st.none() | st.just("even")) if path else None
+    share = Share(draw(amounts), draw(amounts)) if method else None
+    values = tuple(getattr(origin, name) for name in origin.__struct_fields__)
+    flow = Flow("2026-01", "USD", values, draw(texts), path, method)
+    line = Line(flow.allocation_id("CC-1"), flow, "CC-1", "shared", draw(amounts), draw(amounts), share)
+    return line, Allocation(
+        allocation_id=line.allocation_id, revision=7, run_id="run-1", billing_period="2026-01", currency="USD",
+        cost_center="CC-1", kind="shared", billed_cost=line.billed_cost, effective_cost=line.effective_cost,
+        origin=origin, rule_id=flow.rule_id, rule_set="acme", rule_set_version="v1", method=method, path=list(path),
+        weight=share.weight if share else None, weight_total=share.weight_total if share else None,
+    )  # fmt: skip
+
+
+@given(line_and_contract())
+def test_bytes_and_hash_are_those_of_the_contract(pair: tuple[Line, Allocation]) -> None:
+    line, allocation = pair
+
+    encoded = line_content(line, "acme", "v1")
+
+    assert encoded.body(7, "run-1") == encode(allocation)
+    assert encoded.content == contract.line_content(allocation)
+    assert encoded.content_hash.hex() == content_hash(contract.line_content(allocation))
+
+
+@given(line_and_contract())
+def test_a_withdrawn_line_keeps_its_id_and_has_nothing_left(pair: tuple[Line, Allocation]) -> None:
+    _, allocation = pair
+
+    gone = decode(Allocation, withdrawn(encode(allocation)).body(8, "run-2"))
+
+    assert (gone.allocation_id, gone.revision, gone.run_id, gone.withdrawn) == (
+        allocation.allocation_id,
+        8,
+        "run-2",
+        True,
+    )
+    assert (gone.billed_cost, gone.effective_cost, gone.weight) == (Decimal(0), Decimal(0), None)
+    assert gone.origin == allocation.origin

@@ -1,0 +1,151 @@
+"""Each method of splitting, by hand-checked figures."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.allocator.domain.allocate import allocate
+from services.allocator.domain.buckets import GRAIN, Bucket, Buckets, DimensionMissing
+from services.allocator.domain.conservation import ConservationBroken, Tally, check_conservation
+from services.allocator.domain.lines import Line, Share
+from services.allocator.domain.pools import NothingToSplitBy, PoolCycle, step_down_order
+from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Pool, Rule, RuleSet, Target
+
+CENTERS = ("A", "B", "C")
+
+
+def cc(name: str) -> Target:
+    return Target("cost_center", name)
+
+
+def pool_of(name: str) -> Target:
+    return Target("pool", name)
+
+
+def bucket(account: str | None, billed: str, effective: str | None = None, currency: str = "USD") -> Bucket:
+    values = (currency, "P", "inv", "P", "s", "b", account, "Usage", None)
+    return Bucket(values, Decimal(billed), Decimal(billed if effective is None else effective), 1)
+
+
+def split(pools: tuple[Pool, ...], rows: list[Bucket], **changes: Any) -> dict[tuple[str, tuple[str, ...]], Line]:
+    """Allocate rows whose account is a cost center's id directly, and the rest through the first pool."""
+    rules: dict[str, Any] = {
+        "name": "r", "effective_from": "2026-01", "basis": "BilledCost",
+        "rules": (Rule("direct", Lookup("SubAccountId")),), "fallback": pool_of(pools[0].id), "pools": pools,
+    }  # fmt: skip
+    lines = allocate(Buckets("2026-01", GRAIN, rows), RuleSet(**(rules | changes)), CENTERS)
+    return {(line.cost_center, line.flow.path): line for line in lines}
+
+
+def billed(lines: dict[tuple[str, tuple[str, ...]], Line]) -> dict[str, str]:
+    return {center: format(line.billed_cost, "f") for (center, path), line in lines.items() if path}
+
+
+def test_even_gives_the_odd_units_to_the_smaller_ids() -> None:
+    pool = Pool("p", "even", tuple((cc(name), Decimal(1)) for name in CENTERS))
+
+    lines = split((pool,), [bucket(None, "0.000000000000000005", "-0.000000000000000005")])
+
+    assert [int(lines[name, ("p",)].billed_cost.scaleb(18)) for name in CENTERS] == [2, 2, 1]
+    assert [int(lines[name, ("p",)].effective_cost.scaleb(18)) for name in CENTERS] == [-2, -2, -1]
+
+
+def test_fixed_percent_and_weighted_split_by_their_weights_and_say_so() -> None:
+    percent = Pool("p", "fixed_percent", ((cc("A"), Decimal("62.5")), (cc("B"), Decimal("37.5"))))
+
+    lines = split((percent,), [bucket(None, "16")])
+
+    assert {c: Decimal(v) for c, v in billed(lines).items()} == {"A": Decimal(10), "B": Decimal(6)}
+    assert lines["A", ("p",)].share == Share(Decimal("62.5"), Decimal(100))
+    assert lines["A", ("p",)].flow.method == "fixed_percent"
+
+
+def test_proportional_follows_direct_cost_in_the_basis_and_currency() -> None:
+    pool = Pool("p", "proportional", tuple((cc(name), None) for name in CENTERS))
+    rows = [bucket("A", "3", "1"), bucket("B", "1", "3"), bucket("C", "100", "100", "EUR"), bucket(None, "8")]
+
+    by_billed = split((pool,), rows)
+    by_effective = split((pool,), rows, basis="EffectiveCost")
+
+    assert {c: Decimal(v) for c, v in billed(by_billed).items()} == {"A": Decimal(6), "B": Decimal(2)}
+    assert {c: Decimal(v) for c, v in billed(by_effective).items()} == {"A": Decimal(2), "B": Decimal(6)}
+
+
+def test_negative_direct_cost_weighs_nothing() -> None:
+    pool = Pool("p", "proportional", tuple((cc(name), None) for name in CENTERS))
+
+    lines = split((pool,), [bucket("A", "-5"), bucket("B", "1"), bucket(None, "4")])
+
+    assert billed(lines) == {"B": "4.000000000000000000"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("even", {"A": "1", "B": "1", "C": "1"}), ("suspense", {"SUSPENSE": "3"})]
+)
+def test_a_proportional_pool_without_weights_does_what_its_policy_says(policy: Any, expected: dict[str, str]) -> None:
+    pool = Pool("p", "proportional", tuple((cc(name), None) for name in CENTERS), policy)
+
+    lines = split((pool,), [bucket(None, "3")])
+
+    assert {c: Decimal(v) for c, v in billed(lines).items()} == {c: Decimal(v) for c, v in expected.items()}
+    assert {line.flow.method for line in lines.values()} == {"even" if policy == "even" else None}
+
+
+def test_failing_is_the_default_policy() -> None:
+    pool = Pool("p", "proportional", ((cc("A"), None),))
+
+    with pytest.raises(NothingToSplitBy, match=r"pool 'p' holds USD cost.*when_zero: even"):
+        split((pool,), [bucket(None, "3")])
+
+
+def test_pools_step_down_and_keep_the_path() -> None:
+    network = Pool("z-network", "weighted", ((pool_of("a-platform"), Decimal(1)), (cc("A"), Decimal(1))))
+    platform = Pool("a-platform", "even", ((cc("B"), Decimal(1)), (cc("C"), Decimal(1))))
+
+    lines = split((network, platform), [bucket(None, "8")])
+
+    assert {key: line.billed_cost for key, line in lines.items()} == {
+        ("A", ("z-network",)): 4, ("B", ("z-network", "a-platform")): 2, ("C", ("z-network", "a-platform")): 2,
+    }  # fmt: skip
+
+
+def test_a_cycle_is_named_from_its_first_pool() -> None:
+    one = Decimal(1)
+    pools = (
+        Pool("a", "even", ((pool_of("c"), one),)), Pool("b", "even", ((pool_of("d"), one),)),
+        Pool("c", "even", ((pool_of("b"), one),)), Pool("d", "even", ((pool_of("c"), one), (cc("A"), one))),
+    )  # fmt: skip
+
+    with pytest.raises(PoolCycle, match="b -> d -> c -> b") as error:
+        step_down_order(pools)
+
+    assert error.value.cycle == ("b", "d", "c", "b")
+
+
+def test_what_comes_to_nothing_makes_no_line() -> None:
+    rules = RuleSet("r", "2026-01", "BilledCost", (Rule("direct", Lookup("SubAccountId")),), SUSPENSE)
+    rows = [bucket("A", "1"), bucket("A", "-1"), bucket("B", "0")]
+
+    assert allocate(Buckets("2026-01", GRAIN, rows), rules, CENTERS) == []
+
+
+def test_buckets_without_a_dimension_that_rules_use_are_refused() -> None:
+    rules = RuleSet("r", "2026-01", "BilledCost", (Rule("t", cc("A"), Leaf("tag:team", "exists")),), SUSPENSE)
+
+    with pytest.raises(DimensionMissing, match="tag:team"):
+        allocate(Buckets("2026-01", GRAIN, []), rules, CENTERS)
+
+
+def test_a_lost_unit_is_noticed_and_named() -> None:
+    rules = RuleSet("r", "2026-01", "BilledCost", (Rule("direct", Lookup("SubAccountId")),), SUSPENSE)
+    buckets = Buckets("2026-01", GRAIN, [bucket("A", "1")])
+    (line,) = allocate(buckets, rules, CENTERS)
+    short = line._replace(billed_cost=Decimal("0.999999999999999999"))
+
+    with pytest.raises(ConservationBroken, match="invoice USD P inv: in 1 billed") as error:
+        check_conservation(buckets, Tally(), [short])
+
+    assert error.value.cost_out[0] == Decimal("0.999999999999999999")
