@@ -11,15 +11,8 @@ from shared import topics
 from shared.events import Invoice, decode
 from tests.integration.chargeback.support import PERIOD, World, lines_of_a_month
 
-CONSUMING = (
-    "inputs.polled",
-    "applied",
-    "inputs.written",
-    "inputs.committed",
-    "drafting",
-    "drafted",
-    "outbox.published",
-)
+CONSUMING = ("inputs.polled", "applied", "inputs.written", "inputs.committed")
+DRAFTING = ("drafting", "drafted", "outbox.published")
 DECIDING = (
     ("approve", ("approving", "approved")),
     ("issue", ("issuing", "issued")),
