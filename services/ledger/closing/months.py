@@ -49,13 +49,18 @@ def _agreed(one: H | None) -> H | None:
 
 
 async def newest(conn: AsyncConnection, billing_period: str, deliveries: Collection[str]) -> HandOvers:
-    """The newest run that covers all these deliveries, and the invoices of its close if they are issued."""
+    """The newest run over these deliveries that the own lines agree with, and its invoices if they are issued.
+
+    When they agree with none, it is the newest one, with what differs.
+    """
     found = HandOvers()
     runs = await documents.allocation_runs(conn, billing_period)
-    if not runs or not set(runs[-1].deliveries) >= set(deliveries):
+    covering = [run for run in reversed(runs) if set(run.deliveries) >= set(deliveries)]
+    compared = [await compare_allocations(conn, run) for run in covering]
+    if not compared:
         return found
-    found.allocation = await compare_allocations(conn, runs[-1])
-    close_id = runs[-1].close_id
+    found.allocation = next((one for one in compared if not one.wrong), compared[0])
+    close_id = found.allocation.run.close_id
     invoice_run = await documents.invoice_run_of(conn, close_id) if close_id else None
     if invoice_run is not None and invoice_run.status == "issued":
         found.invoice = await compare_invoices(conn, invoice_run)

@@ -23,6 +23,9 @@ from services.ledger.store import journal as journal_store
 from services.ledger.store.periods import PeriodRow, Target
 from shared import events
 
+_FIXED = (State.CLOSING, State.CLOSED)
+"""In these states the deliveries that count are fixed once the checks have passed."""
+
 
 async def states(conn: AsyncConnection) -> list[dict[str, Any]]:
     """Every period that has costs or that somebody asked to close, with its state."""
@@ -55,23 +58,20 @@ async def reconciled(
     """Compare everything that is known of a period up to the targets."""
     row = await periods.load(conn, billing_period)
     checked = await check_reading(conn, billing_period, await behind(conn, settings, targets))
-    fixed = row.period.deliveries if row is not None else ()
+    fixed = row.period.deliveries if row is not None and row.period.state in _FIXED else ()
     counted = [one for one in checked.deliveries if not fixed or one.delivery_id in fixed]
     handed = await months.newest(conn, billing_period, [one.delivery_id for one in counted])
     month = await months.gather(conn, billing_period, counted, handed)
     found = reconcile(month)
     late = await months.late(conn, billing_period, fixed) if fixed else []
+    arriving = [] if fixed else [line for one in handed.mismatches() for line in one.actual.split("; ")]
     all_of_it = Reconciliation(
         found.stages,
-        [*checked.breaks, *found.breaks, *(one.break_() for one in _runs(handed) if one.wrong), *late],
-        [*found.notes, *(f"still to be read: {what}" for what in checked.waiting)],
+        [*checked.breaks, *found.breaks, *(handed.mismatches() if fixed else ()), *late],
+        [*found.notes, *(f"still to be read: {what}" for what in [*checked.waiting, *arriving])],
     )
     basis = month.basis if month.allocations is not None else None
     return _json(reconciliation_record(billing_period, 1, basis, all_of_it)) | _state(billing_period, row)
-
-
-def _runs(handed: HandOvers) -> list[Any]:
-    return [one for one in (handed.allocation, handed.invoice) if one is not None]
 
 
 async def books(conn: AsyncConnection, billing_period: str) -> tuple[bool, list[Entry]]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,8 +25,8 @@ def delivery(record: Any) -> Version:
 
 
 def provider_invoice(record: Any) -> Version:
-    """A provider invoice is known by issuer, number, period and currency; its source file may differ."""
-    found = decode(ProviderInvoice, record.value)
+    """A provider invoice is known by issuer, number, period and currency; which file it came in does not matter."""
+    found = msgspec.structs.replace(decode(ProviderInvoice, record.value), source_file="")
     key = f"{found.issuer}/{found.invoice_id}/{found.billing_period}/{found.currency}"
     return _version(record, "provider-invoice", key, found.revision, [found.billing_period], found)
 

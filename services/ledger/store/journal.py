@@ -20,9 +20,8 @@ async def post(conn: AsyncConnection, billing_period: str, journal: Sequence[Ent
         PostedDifferently: if a source is posted already with other content, or the period has another journal.
     """
     e = entries.c
-    known = dict(
-        (await conn.execute(select(e.source, e.content).where(e.billing_period == billing_period))).tuples().all()
-    )
+    posted = await conn.execute(select(e.source, e.content).where(e.billing_period == billing_period))
+    known = {source: content for source, content in posted}  # noqa: C416
     chain = heads(billing_period, journal)
     for entry in journal:
         if known and known.get(entry.source) != entry.content_hash():
@@ -79,4 +78,4 @@ async def read(conn: AsyncConnection, billing_period: str) -> tuple[list[Entry],
 async def lengths(conn: AsyncConnection) -> dict[str, int]:
     """How many entries each period has."""
     query = select(entries.c.billing_period, func.count()).group_by(entries.c.billing_period)
-    return dict((await conn.execute(query)).tuples().all())
+    return {billing_period: length for billing_period, length in await conn.execute(query)}  # noqa: C416

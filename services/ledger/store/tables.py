@@ -68,7 +68,7 @@ documents = Table(
     Column("revision", Integer, nullable=False),
     Column("billing_periods", ARRAY(Text), nullable=False),
     Column("content", LargeBinary, nullable=False, comment="sha256 of the body"),
-    Column("body", LargeBinary, nullable=False, comment="the record as it came"),
+    Column("body", LargeBinary, nullable=False, comment="the record, without what does not matter"),
     Column("arrival", BigInteger, Identity(always=True), nullable=False),
 )
 

@@ -155,7 +155,7 @@ def _facts() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("billing_periods", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False, comment="sha256 of the body"),
-        sa.Column("body", sa.LargeBinary(), nullable=False, comment="the record as it came"),
+        sa.Column("body", sa.LargeBinary(), nullable=False, comment="the record, without what does not matter"),
         sa.Column("arrival", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.PrimaryKeyConstraint("document_id", name=op.f("pk_documents")),
         schema="ledger",
