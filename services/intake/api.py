@@ -1,0 +1,124 @@
+"""HTTP in: files, deliveries, provider invoices. Amounts are decimal strings."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.intake import provider_invoices, store
+from services.intake.archive import Archive
+from services.intake.delivering import Worker
+from services.intake.domain.delivery import ArchivedFile
+from services.intake.reading.errors import IntakeRefusal
+from services.intake.reading.invoices import read_invoices
+from services.intake.store import StoredDelivery
+from shared.service import ApiError
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FROM_RECORD = {
+    "partition_events": [], "published": [], "snapshot": [], "charges": 0, "retractions": 0, "rejected_rows": 0,
+    "rejected_periods": [], "findings": [], "content_hash": "",
+}  # fmt: skip
+
+
+class FileReference(BaseModel):
+    """A file that was uploaded before."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(description="As the upload answered")
+
+
+class NewDelivery(BaseModel):
+    """Files that arrived together; for the payers and periods in them they replace what the source delivered before."""
+
+    source: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    files: Annotated[list[FileReference], Field(min_length=1, max_length=1_000)]
+
+
+def file_name(name: Annotated[str, Query(min_length=1, max_length=255, description="The file's name")]) -> str:
+    """The name without directories: it is only for people to read."""
+    return PurePosixPath(name.replace("\\", "/")).name or name
+
+
+FileName = Annotated[str, Depends(file_name)]
+
+
+def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -> APIRouter:
+    """Make intake's routes."""
+    router = APIRouter(prefix="/v1")
+
+    @router.post("/files", tags=["deliveries"], status_code=201)
+    async def upload(name: FileName, request: Request) -> dict[str, Any]:
+        """Keep the bytes of the request in the archive. They are not looked at before they are delivered."""
+        file = await archive.receive(name, request.stream())
+        return {"name": file.name, "sha256": file.sha256, "bytes": file.size_bytes}
+
+    @router.post("/deliveries", tags=["deliveries"], status_code=202)
+    async def deliver(delivery: NewDelivery) -> dict[str, Any]:
+        """Deliver uploaded files. Watch the delivery's state until it is `complete` or `refused`."""
+        files = [_archived(archive, file) for file in delivery.files]
+        async with engine.begin() as conn:
+            created = await store.create(conn, delivery.source, files)
+        worker.wake()
+        return _shown(created, worker)
+
+    @router.get("/deliveries", tags=["deliveries"])
+    async def list_deliveries(limit: Annotated[int, Query(ge=1, le=1_000)] = 50) -> list[dict[str, Any]]:
+        """The newest deliveries first."""
+        async with engine.connect() as conn:
+            return [_shown(delivery, worker) for delivery in await store.listing(conn, limit)]
+
+    @router.get("/deliveries/{delivery_id}", tags=["deliveries"])
+    async def show_delivery(delivery_id: str) -> dict[str, Any]:
+        """One delivery with its control totals and findings."""
+        async with engine.connect() as conn:
+            delivery = await store.find(conn, delivery_id)
+        if delivery is None:
+            raise ApiError(404, "unknown-delivery", f"there is no delivery {delivery_id}")
+        return _shown(delivery, worker)
+
+    @router.post("/provider-invoices", tags=["provider invoices"])
+    async def take_invoices(name: FileName, request: Request) -> dict[str, int]:
+        """Take in provider invoices: CSV (issuer, invoice_id, billing_period, currency, amount) or Invoice Detail."""
+        file = await archive.receive(name, request.stream())
+        try:
+            read = await asyncio.to_thread(read_invoices, archive.file(file.sha256), name)
+        except IntakeRefusal as error:
+            raise ApiError(422, error.code, str(error)) from None
+        async with engine.begin() as conn:
+            published = await provider_invoices.take_in(conn, prefix, name, read)
+        return {"rows": read.rows, "published": published}
+
+    return router
+
+
+def _archived(archive: Archive, file: FileReference) -> ArchivedFile:
+    path = archive.file(file.sha256)
+    if not path.is_file():
+        raise ApiError(
+            404, "unknown-file", f"no file {file.sha256} ({file.name}) was uploaded; POST it to /v1/files first"
+        )
+    return ArchivedFile(file.name, file.sha256, path.stat().st_size)
+
+
+def _shown(delivery: StoredDelivery, worker: Worker) -> dict[str, Any]:
+    record = msgspec.json.decode(delivery.record) if delivery.record else {}
+    reading = worker.progress.get(delivery.delivery_id)
+    return {
+        "delivery_id": delivery.delivery_id,
+        "source": delivery.source,
+        "ordinal": delivery.ordinal,
+        "state": delivery.state,
+        "received_at": delivery.received_at.isoformat(),
+        "files": [{"name": file.name, "sha256": file.sha256, "bytes": file.size_bytes} for file in delivery.files],
+        "rows_read": max(delivery.rows_read, reading.rows if reading else 0),
+        "events_published": max(delivery.events_published, worker.published(delivery.delivery_id)),
+        "error": delivery.error,
+    } | {name: record.get(name, default) for name, default in _FROM_RECORD.items()}

@@ -1,0 +1,23 @@
+"""Wiring of intake: the only place that knows all of its parts."""
+
+from __future__ import annotations
+
+from services.intake.api import routes
+from services.intake.archive import Archive
+from services.intake.delivering import Worker
+from services.intake.settings import IntakeSettings
+from services.intake.tables import SERVICE, STREAM_TABLES
+from shared.service import Service
+
+
+def build(settings: IntakeSettings) -> Service:
+    """Put the service together."""
+    service = Service(SERVICE, settings, settings.intake_http_port)
+    service.use_tables(STREAM_TABLES)
+    archive = Archive(settings.data_dir)
+    worker = Worker(
+        service.engine, archive, settings.kafka_bootstrap, settings.topic_prefix, settings.intake_read_threads
+    )
+    service.add_background("delivering", worker.run)
+    service.api.include_router(routes(service.engine, archive, worker, settings.topic_prefix))
+    return service

@@ -1,0 +1,156 @@
+"""The archive: what was received, byte for byte, and what it means, as Parquet. Nothing in it ever changes.
+
+    <data>/archive/files/<first two digits>/<sha256>      received bytes
+    <data>/archive/rows/<delivery id>/<period>.parquet    normalised rows in the order of the files
+    <data>/spool/<delivery id>/                           a delivery in work; removed when it is complete
+
+The rows have every column of FOCUS 1.4 (costs, prices and quantities as DECIMAL(38,18), the rest as text), `custom`
+(the `x_` columns as a JSON object), `row_hash`, `occurrence`, `billing_period` and `charge_day`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from services.intake.domain.delivery import ArchivedFile
+from services.intake.reading.normalise import AMOUNT
+from services.intake.reading.raw import TEXT
+from shared.focus import CANONICAL
+
+ROWS: Final = pa.schema(
+    [
+        *((column.name, AMOUNT if column.type == "decimal" else TEXT) for column in CANONICAL),
+        ("custom", TEXT), ("row_hash", pa.string()), ("occurrence", pa.int32()), ("billing_period", TEXT),
+        ("charge_day", TEXT),
+    ]
+)  # fmt: skip
+_WRITE_BYTES: Final = 1 << 20
+
+
+class Archive:
+    """One directory that intake alone writes to."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._files, self._rows = data_dir / "archive" / "files", data_dir / "archive" / "rows"
+        self._spool = data_dir / "spool"
+        for directory in (self._files, self._rows, self._spool):
+            directory.mkdir(parents=True, exist_ok=True)
+
+    def file(self, sha256: str) -> Path:
+        """Where received bytes are; they may not be there."""
+        return self._files / sha256[:2] / sha256
+
+    def rows(self, delivery_id: str, billing_period: str) -> Path:
+        """Where a delivery's rows of one period are."""
+        return self._rows / delivery_id / f"{billing_period}.parquet"
+
+    def spool(self, delivery_id: str) -> Path:
+        """Where a delivery is worked on."""
+        return self._spool / delivery_id
+
+    async def receive(self, name: str, stream: AsyncIterator[bytes]) -> ArchivedFile:
+        """Keep a stream of bytes under its hash. Bytes that are known already are not kept twice."""
+        with tempfile.NamedTemporaryFile(dir=self._files, prefix=".receiving-") as file:
+            digest, size, pending = hashlib.sha256(), 0, bytearray()
+            async for block in stream:
+                pending += block
+                if len(pending) >= _WRITE_BYTES:
+                    size += await asyncio.to_thread(_take, file, digest, bytes(pending))
+                    pending.clear()
+            size += await asyncio.to_thread(_take, file, digest, bytes(pending))
+            archived = ArchivedFile(name, digest.hexdigest(), size)
+            await asyncio.to_thread(_keep, file, self.file(archived.sha256))
+        return archived
+
+    @contextlib.contextmanager
+    def row_writer(self, delivery_id: str) -> Iterator[RowWriter]:
+        """Write a delivery's rows; they appear all at once, and again replace what an interrupted attempt left."""
+        target = self._rows / delivery_id
+        partial = self._rows / f".{delivery_id}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        writer = RowWriter(partial)
+        try:
+            yield writer
+        finally:
+            writer.close()
+        for path in (*partial.iterdir(), partial):
+            sync(path)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+        sync(self._rows)
+
+    def forget_spool(self, delivery_id: str) -> None:
+        """Remove the working directory of a delivery."""
+        shutil.rmtree(self.spool(delivery_id), ignore_errors=True)
+
+
+class RowWriter:
+    """One Parquet file per billing period, opened when its first rows come."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    def write(self, rows: pa.Table, occurrence: pa.ChunkedArray) -> None:
+        """Add rows; columns that the file did not have are null."""
+        table = _complete(rows.append_column("occurrence", occurrence))
+        periods = pc.unique(table.column("billing_period")).dictionary_decode().to_pylist()
+        for period in sorted(periods):
+            part = table if len(periods) == 1 else table.filter(pc.equal(table.column("billing_period"), period))
+            self._writer(period).write_table(part)
+
+    def close(self) -> None:
+        """Finish all files."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def _writer(self, period: str) -> pq.ParquetWriter:
+        if period not in self._writers:
+            path = self._directory / f"{period}.parquet"
+            self._writers[period] = pq.ParquetWriter(path, ROWS, compression="snappy")
+        return self._writers[period]
+
+
+def sync(path: Path) -> None:
+    """Make a file's bytes, or a directory's entries, survive a power loss."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _complete(rows: pa.Table) -> pa.Table:
+    columns = [
+        rows.column(field.name) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        for field in ROWS
+    ]
+    return pa.table(columns, schema=ROWS)
+
+
+def _take(file: Any, digest: Any, block: bytes) -> int:
+    digest.update(block)
+    return int(file.write(block))
+
+
+def _keep(file: Any, target: Path) -> None:
+    """Give received bytes their final name, once they are safely on disk."""
+    file.flush()
+    os.fsync(file.fileno())
+    target.parent.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        target.hardlink_to(file.name)
+    sync(target.parent)

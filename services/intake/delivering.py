@@ -1,0 +1,203 @@
+"""The worker: takes deliveries, one at a time per source, from received files to a published record.
+
+Steps, and what a crash right after each one means:
+
+1. **received**: the files are in the archive, the delivery is a row. The next start reads the files.
+2. read and normalise the files into the spool, and compare them with the rows in force: the spool is half done, the
+   next start wipes it and does it again; files and earlier deliveries never change, so the outcome is the same.
+3. write the plan, archive the rows, fsync both: as after 2.
+4. **normalised**: control totals and refused rows are committed; plan and totals are fixed from here on.
+5. **publishing**: nothing is sent before this is committed; the next start publishes from the checkpoint.
+6. publish part after part; note acknowledged parts now and then: events after the checkpoint are sent again under the
+   same sequences, which consumers skip.
+7. **complete**: in one transaction the record goes to the outbox, the rows are in force for their scopes, and what
+   older deliveries refused is settled. The next start only removes the spool.
+8. remove the spool.
+
+A file that can't be taken in ends its delivery in **refused** at step 2, before anything was published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import duckdb
+import pyarrow as pa
+from aiokafka.errors import KafkaError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.intake import metrics, store
+from services.intake.archive import Archive
+from services.intake.domain.delivery import State
+from services.intake.preparing import InForce, Preparation, Prepared, Reading
+from services.intake.publishing import CostPublisher
+from services.intake.reading.errors import IntakeRefusal
+from services.intake.records import dead_letters_of, delivery_record, outgoing_delivery
+from services.intake.spool import Spool
+from services.intake.store import StoredDelivery
+from services.intake.tables import SERVICE, STREAM_TABLES
+from services.intake.work import Work
+from shared import failpoints
+from shared.database import try_lock_transaction
+from shared.errors import RetryLater
+from shared.observability import logger
+from shared.outbox import enqueue
+from shared.publisher import Publisher
+from shared.topics import COSTS
+
+_IDLE_SECONDS = 0.5
+_BACKOFF_SECONDS_MAX = 5.0
+_CHECKPOINT_PARTS = 8
+_LETTERS_AT_ONCE = 1_000
+
+log = logger(__name__)
+
+
+class Worker:
+    """Works on deliveries ; `wake` makes it look for new ones at once; `progress` tells how far it is."""
+
+    def __init__(self, engine: AsyncEngine, archive: Archive, bootstrap: str, prefix: str, threads: int) -> None:
+        self._engine, self._archive, self._bootstrap = engine, archive, bootstrap
+        self._prefix, self._threads = prefix, threads
+        self._woken = asyncio.Event()
+        self.progress: dict[str, Reading] = {}
+        self._published: dict[str, int] = {}
+
+    def wake(self) -> None:
+        """Say that there is a new delivery."""
+        self._woken.set()
+
+    def published(self, delivery_id: str) -> int:
+        """How many events of a delivery under way are acknowledged."""
+        return self._published.get(delivery_id, 0)
+
+    async def run(self) -> None:
+        """Work until cancelled; outages are waited for, and the delivery goes on from what is committed."""
+        backoff = _IDLE_SECONDS
+        while True:
+            try:
+                async with Publisher(self._bootstrap, "intake-costs") as publisher:
+                    while True:
+                        if not await self.deliver_next(publisher):
+                            await self._rest()
+                        backoff = _IDLE_SECONDS
+            except (KafkaError, DBAPIError, OSError, RetryLater) as error:
+                log.warning("delivering waits", error=str(error), seconds=backoff)
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, _BACKOFF_SECONDS_MAX)
+
+    async def deliver_next(self, publisher: Publisher) -> bool:
+        """Take the oldest delivery that no other process works on to its end; False if there is none."""
+        async with self._engine.connect() as conn:
+            waiting = await store.unfinished(conn)
+        for delivery in waiting:
+            async with self._engine.begin() as lock:
+                if await try_lock_transaction(lock, SERVICE, "source", delivery.source):
+                    await self._deliver(delivery.delivery_id, publisher)
+                    return True
+        return False
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(_IDLE_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        self._woken.clear()
+
+    async def _deliver(self, delivery_id: str, publisher: Publisher) -> None:
+        """Go on from the state that is committed."""
+        steps = {State.RECEIVED: self._prepare, State.NORMALISED: self._begin, State.PUBLISHING: self._publish}
+        while (delivery := await self._stored(delivery_id)).state in steps:
+            await steps[delivery.state](delivery, publisher)
+        await asyncio.to_thread(self._archive.forget_spool, delivery_id)
+        self.progress.pop(delivery_id, None)
+        self._published.pop(delivery_id, None)
+
+    async def _stored(self, delivery_id: str) -> StoredDelivery:
+        async with self._engine.connect() as conn:
+            delivery = await store.find(conn, delivery_id)
+        assert delivery is not None, "deliveries are never deleted"
+        return delivery
+
+    async def _prepare(self, delivery: StoredDelivery, publisher: Publisher) -> None:
+        partitions = await publisher.partitions(self._prefix + COSTS.name)
+        preparation = Preparation(self._archive, delivery.delivery_id, partitions, self._threads)
+        self.progress[delivery.delivery_id] = preparation.reading
+        failpoints.reach("intake.received")
+        try:
+            with metrics.READ_SECONDS.time():
+                prepared = await self._read_and_plan(delivery, preparation)
+        except IntakeRefusal as error:
+            await self._refuse(delivery, str(error))
+        except (duckdb.Error, pa.ArrowException) as error:
+            log.exception("unreadable", delivery_id=delivery.delivery_id)
+            await self._refuse(delivery, f"the files can't be read: {str(error).partition(chr(10))[0]}")
+        else:
+            failpoints.reach("intake.planned")
+            await self._normalised(delivery, preparation, prepared)
+            failpoints.reach("intake.normalised")
+
+    async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> Prepared:
+        scopes = await asyncio.to_thread(preparation.read, delivery.files)
+        failpoints.reach("intake.read")
+        async with self._engine.connect() as conn:
+            former = await store.in_force(conn, delivery.source, set(scopes))
+        in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
+        return await asyncio.to_thread(preparation.plan, in_force)
+
+    async def _refuse(self, delivery: StoredDelivery, error: str) -> None:
+        log.warning("delivery refused", delivery_id=delivery.delivery_id, error=error)
+        async with self._engine.begin() as conn:
+            await store.advance(conn, delivery, State.REFUSED, error=error)
+        metrics.DELIVERIES.labels(State.REFUSED).inc()
+
+    async def _normalised(self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared) -> None:
+        reading = preparation.reading
+        record = delivery_record(delivery, reading, prepared)
+        topic = self._prefix + COSTS.name
+        async with self._engine.begin() as conn:
+            await store.advance(conn, delivery, State.NORMALISED, record=record, rows_read=reading.rows)
+            for letters in dead_letters_of(delivery, topic, preparation.spool.rejections(), _LETTERS_AT_ONCE):
+                await store.keep_letters(conn, letters)
+                await enqueue(conn, STREAM_TABLES.outbox, [letter.announcement(SERVICE) for letter in letters])
+        metrics.REJECTED.inc(reading.rejected)
+
+    async def _begin(self, delivery: StoredDelivery, _publisher: Publisher) -> None:
+        async with self._engine.begin() as conn:
+            await store.advance(conn, delivery, State.PUBLISHING)
+        failpoints.reach("intake.publishing")
+
+    async def _publish(self, delivery: StoredDelivery, publisher: Publisher) -> None:
+        spool = Spool(self._archive.spool(delivery.delivery_id))
+        costs = CostPublisher(publisher, self._prefix + COSTS.name, delivery.delivery_id)
+        parts_done, events_done = delivery.parts_published, delivery.events_published
+        with Work(spool.database) as work:
+            parts = work.parts()
+            async with aclosing(costs.publish(spool, work, parts[parts_done:])) as published:
+                async for _part, events in published:
+                    failpoints.reach("intake.part-published")
+                    parts_done, events_done = parts_done + 1, events_done + events
+                    self._published[delivery.delivery_id] = events_done
+                    metrics.EVENTS.inc(events)
+                    if parts_done % _CHECKPOINT_PARTS == 0:
+                        await self._checkpoint(delivery, parts_done, events_done)
+            scopes = work.scopes()
+        failpoints.reach("intake.published")
+        async with self._engine.begin() as conn:
+            await store.advance(
+                conn, delivery, State.COMPLETE, parts_published=parts_done, events_published=events_done
+            )
+            await store.put_in_force(conn, delivery.source, delivery.delivery_id, scopes)
+            await store.supersede_letters(conn, delivery, {scope.billing_period for scope in scopes})
+            await enqueue(conn, STREAM_TABLES.outbox, [outgoing_delivery(delivery, self._prefix)])
+        failpoints.reach("intake.completed")
+        metrics.DELIVERIES.labels(State.COMPLETE).inc()
+        log.info("delivery complete", delivery_id=delivery.delivery_id, events=events_done)
+
+    async def _checkpoint(self, delivery: StoredDelivery, parts: int, events: int) -> None:
+        async with self._engine.begin() as conn:
+            await store.checkpoint(conn, delivery.delivery_id, parts, events)
+        failpoints.reach("intake.checkpointed")

@@ -1,0 +1,28 @@
+"""Rows that could not be accepted, one by one, while the rest of the file went on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A refused row: where it is, which value broke which rule, and the row itself as it was read.
+
+    `line` is the line of the file where the row begins (for Parquet: the row number), counted from 1.
+    `billing_period` is None when the row does not tell, so that it concerns every period of its delivery.
+    """
+
+    file: str
+    line: int
+    column: str
+    value: str | None
+    rule: str
+    billing_period: str | None
+    row: dict[str, str]
+
+    @property
+    def message(self) -> str:
+        """What a person reads."""
+        shown = "no value" if self.value is None else repr(self.value)
+        return f"{self.file}, line {self.line}: {self.column} has {shown}, but {self.rule}"

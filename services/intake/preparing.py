@@ -1,0 +1,182 @@
+"""From archived files to a finished plan: read, compare with what is in force, number, and archive the rows.
+
+All of it is a function of the received bytes and of the deliveries before, so that an interrupted attempt can simply
+be made again. Blocking: called in a thread.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from services.intake.archive import Archive, sync
+from services.intake.domain.delivery import ArchivedFile, Scope
+from services.intake.domain.findings import Observations
+from services.intake.domain.rejection import Rejection
+from services.intake.reading.errors import EmptyFile
+from services.intake.reading.normalise import Normaliser
+from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
+from services.intake.retracting import retractions
+from services.intake.spool import Part, Spool
+from services.intake.work import Work
+from shared.events import DeliveredFile, Totals
+
+_KEY_COLUMNS = (
+    "row_hash", "BillingAccountId", "billing_period", "BillingCurrency", "partition", "BilledCost", "EffectiveCost",
+)  # fmt: skip
+
+
+class InForce(NamedTuple):
+    """The archived rows of some payers that a new delivery replaces."""
+
+    path: Path
+    billing_account_ids: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is known while and after the files are read; `rows` grows while they are."""
+
+    files: list[DeliveredFile] = field(default_factory=list)
+    observations: Observations = field(default_factory=Observations)
+    rows: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    rejected_periods: set[str | None] = field(default_factory=set)
+    parts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The plan's control totals."""
+
+    scopes: list[Scope]
+    partition_events: list[int]
+    published: list[Totals]
+    snapshot: list[Totals]
+    charges: int
+    retractions: int
+    content_hash: str
+
+
+class _ReadPart(NamedTuple):
+    number: int
+    rows_read: int
+    keys: pa.Table
+    rejections: list[Rejection]
+    observations: Observations
+
+
+class Preparation:
+    """Prepares one delivery in its spool."""
+
+    def __init__(self, archive: Archive, delivery_id: str, partitions: int, threads: int) -> None:
+        self._archive, self._delivery_id = archive, delivery_id
+        self._partitions, self._threads = partitions, threads
+        self.spool = Spool(archive.spool(delivery_id))
+        self.reading = Reading()
+
+    def read(self, files: Sequence[ArchivedFile]) -> list[Scope]:
+        """Read all files into the spool; returns the scopes that they hold.
+
+        Raises:
+            IntakeRefusal: if a file can't be taken in. What was read so far is of no consequence.
+        """
+        shutil.rmtree(self.spool.directory, ignore_errors=True)
+        self.spool.directory.mkdir(parents=True)
+        with Work(self.spool.database, fresh=True) as work:
+            facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
+            for file, known in zip(files, facts, strict=True):
+                self._read_file(work, file, known)
+            return work.scopes()
+
+    def plan(self, in_force: Sequence[InForce]) -> Prepared:
+        """Compare with the rows in force, write retractions, number all events, archive the rows."""
+        with Work(self.spool.database) as work:
+            for former in in_force:
+                work.add_former(former.path, former.billing_account_ids)
+            work.compare()
+            self._retract(work)
+            work.make_plan()
+            self._archive_rows(work)
+            sync(self.spool.directory)
+            charges, retracted = work.counts()
+            return Prepared(
+                work.scopes(), work.partition_events(self._partitions), work.published(), work.snapshot(), charges,
+                retracted, work.content_hash(),
+            )  # fmt: skip
+
+    def _read_file(self, work: Work, file: ArchivedFile, facts: FileFacts) -> None:
+        before = self.reading.rows
+        for part in self._parts(facts, self._archive.file(file.sha256)):
+            rows = part.keys.num_rows
+            work.add_rows(Part(part.number, "rows", self.reading.accepted, rows), part.keys)
+            self.spool.reject(part.rejections) if part.rejections else None
+            self._note(part)
+        if self.reading.rows == before:
+            raise EmptyFile(file.name, "the file has a header but no rows")
+        self.reading.files.append(
+            DeliveredFile(
+                name=file.name, sha256=file.sha256, bytes=file.size_bytes, rows=self.reading.rows - before,
+                focus_version=facts.layout.version,
+            )
+        )  # fmt: skip
+
+    def _note(self, part: _ReadPart) -> None:
+        reading = self.reading
+        reading.rows += part.rows_read
+        reading.accepted += part.keys.num_rows
+        reading.rejected += len(part.rejections)
+        reading.rejected_periods |= {rejection.billing_period for rejection in part.rejections}
+        reading.observations.add(part.observations)
+
+    def _parts(self, facts: FileFacts, path: Path) -> Iterator[_ReadPart]:
+        """Parse and normalise pieces of the file side by side; give them back in order, few at a time."""
+        with ExitStack() as stack:
+            idle: SimpleQueue[Normaliser] = SimpleQueue()
+            for _ in range(self._threads):
+                normaliser = Normaliser(facts.name, facts.layout, self._partitions)
+                stack.callback(normaliser.close)
+                idle.put(normaliser)
+            pool = stack.enter_context(ThreadPoolExecutor(self._threads, thread_name_prefix="read"))
+            waiting: deque[Future[_ReadPart]] = deque()
+            for parse in parsers(facts, path):
+                waiting.append(pool.submit(self._read_part, parse, self.reading.parts, idle))
+                self.reading.parts += 1
+                if len(waiting) > self._threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _read_part(self, parse: Callable[[], RawChunk], number: int, idle: SimpleQueue[Normaliser]) -> _ReadPart:
+        normaliser = idle.get()
+        try:
+            raw = parse()
+            normal = normaliser.normalise(raw)
+        finally:
+            idle.put(normaliser)
+        self.spool.write_part("rows", number, normal.table)
+        keys = normal.table.select(list(_KEY_COLUMNS))
+        return _ReadPart(number, raw.table.num_rows, keys, normal.rejections, normal.observations)
+
+    def _retract(self, work: Work) -> None:
+        position = self.reading.accepted
+        for number, table in enumerate(retractions(work, self._partitions)):
+            self.spool.write_part("retractions", number, table)
+            work.add_retractions(Part(number, "retractions", position, table.num_rows), table)
+            position += table.num_rows
+
+    def _archive_rows(self, work: Work) -> None:
+        with self._archive.row_writer(self._delivery_id) as writer:
+            for part in work.parts():
+                if part.kind == "rows" and part.rows:
+                    writer.write(self.spool.read_part(part), work.planned(part).column("occurrence"))

@@ -1,0 +1,129 @@
+"""The part of a cost event that the row alone decides, `"charge":{...},"custom":{...}`, and the hash over it.
+
+Columns stand in the order of FOCUS's alphabet and nulls are left out, so that neither the order of a file's columns
+nor empty ones make a row look new.
+
+Written column by column: each distinct value becomes a piece of JSON once, neighbouring columns with few distinct
+values are folded into one column of their combinations, and DuckDB joins what is left row by row.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.intake.domain.partitions import PARTITION_COLUMNS, SEPARATOR, partition_of
+from shared.focus import CANONICAL
+
+_FIRST: Final = "BilledCost"
+_TO_ESCAPE: Final = r'[\x00-\x1f"\\]'
+_COMBINATIONS_MAX: Final = 4_096
+
+
+def bodies(connection: Any, charge: Mapping[str, pa.DictionaryArray], custom: pa.DictionaryArray) -> pa.Table:
+    """Write each row's body: a table of `body` and `row_hash` (128 bits, hex: it tells rows apart, it is no seal).
+
+    Args:
+        connection: DuckDB.
+        charge: canonical text by column name; `BilledCost` has no nulls, so that the others can bring their commas.
+        custom: the object of custom columns as JSON.
+    """
+    columns = [_first(charge[_FIRST]), *_members(charge)]
+    pieces = list(_folded([*columns, _framed('},"custom":', custom, "")]))
+    connection.register("pieces", pa.table({f"p{at}": piece for at, piece in enumerate(pieces)}))
+    joined = ", ".join(f"p{at}" for at in range(len(pieces)))
+    return connection.sql(
+        f"SELECT body, md5(body) AS row_hash FROM (SELECT concat({joined}) AS body FROM pieces)"  # noqa: S608
+    ).to_arrow_table()
+
+
+def custom_objects(columns: Mapping[str, pa.DictionaryArray], rows: int) -> pa.DictionaryArray:
+    """Write the object of custom columns of each row as JSON; names in order, nulls left out."""
+    pieces = list(_folded(_member(name, columns[name], quoted=True) for name in sorted(columns)))
+    if not pieces:
+        return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["{}"]))
+    if len(pieces) > 1:
+        pieces = [pc.binary_join_element_wise(*(piece.cast(pa.string()) for piece in pieces), "").dictionary_encode()]
+    members = pc.utf8_slice_codeunits(pieces[0].dictionary, 1)
+    return pa.DictionaryArray.from_arrays(pieces[0].indices, pc.binary_join_element_wise("{", members, "}", ""))
+
+
+def row_partitions(charge: Mapping[str, pa.DictionaryArray], rows: int, partitions: int) -> pa.DictionaryArray:
+    """The partition of each row, as `domain.partitions` says."""
+    empty = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([""]))
+    keys = [charge.get(name, empty).cast(pa.string()) for name in PARTITION_COLUMNS]
+    joined = pc.binary_join_element_wise(
+        *keys, SEPARATOR, null_handling="replace", null_replacement=""
+    ).dictionary_encode()
+    numbers = [_partition_of(key, partitions) for key in joined.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(joined.indices, pa.array(numbers, pa.int32())).dictionary_decode()
+
+
+@functools.lru_cache(65_536)
+def _partition_of(key: str, partitions: int) -> int:
+    return partition_of(key, partitions)
+
+
+def _first(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    return _framed(f'"charge":{{"{_FIRST}":"', column, '"')
+
+
+def _members(charge: Mapping[str, pa.DictionaryArray]) -> Iterator[pa.DictionaryArray]:
+    for column in CANONICAL:
+        if column.name in charge and column.name != _FIRST:
+            yield _member(column.name, charge[column.name], quoted=column.type != "json")
+
+
+def _member(name: str, column: pa.DictionaryArray, *, quoted: bool) -> pa.DictionaryArray:
+    label = f",{msgspec.json.encode(name).decode()}:"
+    return _framed(f'{label}"', _escaped(column), '"') if quoted else _framed(label, column, "")
+
+
+def _framed(before: str, column: pa.DictionaryArray, after: str) -> pa.DictionaryArray:
+    framed = pc.binary_join_element_wise(before, column.dictionary, after, "")
+    return pa.DictionaryArray.from_arrays(column.indices, framed)
+
+
+def _escaped(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    texts = column.dictionary
+    if not pc.any(pc.match_substring_regex(texts, _TO_ESCAPE)).as_py():
+        return column
+    escaped = [None if text is None else msgspec.json.encode(text).decode()[1:-1] for text in texts.to_pylist()]
+    return pa.DictionaryArray.from_arrays(column.indices, pa.array(escaped, pa.string()))
+
+
+def _folded(columns: Iterable[pa.DictionaryArray]) -> Iterator[pa.DictionaryArray]:
+    """Fold runs of columns into columns of their combinations, as long as those stay few. Nulls become empty text."""
+    folded: pa.DictionaryArray | None = None
+    for column in columns:
+        filled = _without_nulls(column)
+        if folded is None:
+            folded = filled
+        elif len(folded.dictionary) * len(filled.dictionary) <= _COMBINATIONS_MAX:
+            folded = _combined(folded, filled)
+        else:
+            yield folded
+            folded = filled
+    if folded is not None:
+        yield folded
+
+
+def _without_nulls(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    if not column.null_count:
+        return column
+    entries = pc.fill_null(column.dictionary, "")
+    indices = pc.fill_null(column.indices, len(entries)).cast(pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, pa.concat_arrays([entries, pa.array([""])]))
+
+
+def _combined(left: pa.DictionaryArray, right: pa.DictionaryArray) -> pa.DictionaryArray:
+    width = pa.scalar(len(right.dictionary), pa.int32())
+    indices = pc.add(pc.multiply(left.indices, width), right.indices)
+    ends = right.dictionary.to_pylist()
+    entries = [start + end for start in left.dictionary.to_pylist() for end in ends]
+    return pa.DictionaryArray.from_arrays(indices, pa.array(entries, pa.string()))

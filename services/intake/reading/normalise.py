@@ -1,0 +1,198 @@
+"""Rows of text to normalised rows: canonical names and values, a hash, a partition; refused rows set aside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.intake.domain.findings import IssuerCosts, Observations
+from services.intake.domain.rejection import Rejection
+from services.intake.reading import values
+from services.intake.reading.body import bodies, custom_objects, row_partitions
+from services.intake.reading.layout import Layout
+from services.intake.reading.raw import RawChunk
+from services.intake.reading.values import Canonical
+from shared.focus import COLUMNS
+
+REQUIRED: Final = (
+    "BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory",
+    "ChargePeriodEnd", "ChargePeriodStart", "EffectiveCost", "InvoiceIssuerName", "ServiceName", "ServiceProviderName",
+)  # fmt: skip
+"""Without a value in these a charge can't be booked; other columns that FOCUS wants filled only make a finding."""
+
+AMOUNT: Final = pa.decimal128(38, 18)
+_RULES: Final = {"decimal": values.amounts, "datetime": values.instants, "json": values.objects}
+_NO_VALUE: Final = "FOCUS and the books need a value here"
+_COSTS: Final = ("BilledCost", "EffectiveCost")
+
+
+@dataclass(frozen=True, slots=True)
+class NormalChunk:
+    """Accepted rows in the order of the file, refused ones, and what was observed.
+
+    The table has the canonical columns that the file has (text as dictionaries, amounts as decimals), `custom` (a JSON
+    object), `body`, `row_hash`, `partition`, `billing_period` and `charge_day`.
+    """
+
+    table: pa.Table
+    rejections: list[Rejection]
+    observations: Observations
+
+
+class Normaliser:
+    """Normalises chunks of one file. Holds a DuckDB connection, so each thread needs its own."""
+
+    def __init__(self, file: str, layout: Layout, partitions: int) -> None:
+        self._file, self._layout, self._partitions = file, layout, partitions
+        self._connection = duckdb.connect(config={"threads": 1, "memory_limit": "128MB"})
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._connection.close()
+
+    def normalise(self, raw: RawChunk) -> NormalChunk:
+        """Apply every rule to every row of a chunk."""
+        columns = {name: self._canonical(name, raw.table) for name in self._layout.charge}
+        rejections, keep = self._refuse(raw, columns)
+        chunk = pa.table({name: canonical.column for name, canonical in columns.items()})
+        for position in self._layout.custom.values():
+            chunk = chunk.append_column(f"c{position}", raw.table.column(position))
+        if keep is not None:
+            chunk = chunk.filter(keep)
+        observed = self._observe(chunk, columns, keep)
+        return NormalChunk(self._render(self._by_partition(chunk)), rejections, observed)
+
+    def _canonical(self, name: str, table: pa.Table) -> Canonical:
+        column = _first_value([_flat(table.column(position)) for position in self._layout.charge[name]])
+        if name == "BillingCurrency":
+            return values.currencies(column)
+        rule = _RULES.get(COLUMNS[name].type)
+        return rule(column) if rule else Canonical(column)
+
+    def _refuse(self, raw: RawChunk, columns: dict[str, Canonical]) -> tuple[list[Rejection], Any]:
+        """Find the rows that break a rule; the first broken rule in the order of the columns is the one reported."""
+        problems: dict[int, tuple[str, str]] = {}
+        for name, canonical in columns.items():
+            if COLUMNS[name].type == "json":
+                continue
+            for row, rule in _broken_rows(canonical, required=name in REQUIRED):
+                problems.setdefault(row, (name, rule))
+        if not problems:
+            return [], None
+        rows = sorted(problems)
+        lines = raw.line_of(rows)
+        rejections = [
+            self._rejection(raw, columns, row, line, *problems[row]) for row, line in zip(rows, lines, strict=True)
+        ]
+        refused = set(rows)
+        return rejections, pa.array([row not in refused for row in range(raw.table.num_rows)])
+
+    def _rejection(
+        self, raw: RawChunk, columns: dict[str, Canonical], row: int, line: int, column: str, rule: str
+    ) -> Rejection:
+        texts = {
+            name: text
+            for name, cells in zip(self._layout.names, raw.table.columns, strict=True)
+            if (text := cells[row].as_py()) is not None
+        }
+        source = next((self._layout.names[at] for at in self._layout.charge[column]), column)
+        period = columns["BillingPeriodStart"].column[row].as_py()
+        return Rejection(self._file, line, source, texts.get(source), rule, period and period[:7], texts)
+
+    def _observe(self, chunk: pa.Table, columns: dict[str, Canonical], keep: Any) -> Observations:
+        seen = Observations()
+        fractions = [pc.match_substring(chunk.column(name).cast(pa.string()), ".") for name in _COSTS]
+        counts = pa.table(
+            {"issuer": chunk.column("InvoiceIssuerName").cast(pa.string()), "b": fractions[0], "e": fractions[1]}
+        )
+        sums = counts.group_by("issuer").aggregate([("b", "count"), ("b", "sum"), ("e", "sum")])
+        seen.issuers = {
+            row["issuer"]: IssuerCosts(row["b_count"], row["b_sum"], row["e_sum"]) for row in sums.to_pylist()
+        }
+        invoices = chunk.column("InvoiceId").null_count if "InvoiceId" in chunk.column_names else chunk.num_rows
+        seen.without_invoice = invoices
+        for name, canonical in columns.items():
+            column = COLUMNS[name]
+            if column.type == "json" and canonical.broken:
+                seen.unparsable[name] += sum(1 for _ in _rows_at(canonical, canonical.broken))
+            elif not column.nullable and column.level == "mandatory" and chunk.column(name).null_count:
+                seen.missing[name] += chunk.column(name).null_count
+        for name in self._layout.unknown:
+            seen.unknown_columns[name] += chunk.num_rows
+        _observe_rounding(seen, columns, keep)
+        return seen
+
+    def _by_partition(self, chunk: pa.Table) -> pa.Table:
+        """Order the rows by partition, those of a partition as in the file, so that each one's events are a slice."""
+        charge = {name: _flat(chunk.column(name)) for name in self._layout.charge}
+        chunk = chunk.append_column("partition", row_partitions(charge, chunk.num_rows, self._partitions))
+        return chunk.take(pc.sort_indices(chunk, sort_keys=[("partition", "ascending")]))
+
+    def _render(self, chunk: pa.Table) -> pa.Table:
+        charge = {name: _flat(chunk.column(name)) for name in self._layout.charge}
+        custom = custom_objects(
+            {name: _flat(chunk.column(f"c{at}")) for name, at in self._layout.custom.items()}, chunk.num_rows
+        )
+        rendered = bodies(self._connection, charge, custom)
+        columns: dict[str, Any] = {name: _typed(name, column) for name, column in charge.items()}
+        columns |= {"custom": custom, "body": rendered.column("body"), "row_hash": rendered.column("row_hash")}
+        columns["partition"] = chunk.column("partition")
+        columns["billing_period"] = _prefix(charge["BillingPeriodStart"], 7)
+        columns["charge_day"] = _prefix(charge["ChargePeriodStart"], 10)
+        return pa.table(columns).combine_chunks()
+
+
+def _typed(name: str, column: pa.DictionaryArray) -> pa.Array:
+    return pc.cast(column.cast(pa.string()), AMOUNT) if COLUMNS[name].type == "decimal" else column
+
+
+def _flat(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    whole = column.combine_chunks()
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _first_value(candidates: list[pa.DictionaryArray]) -> pa.DictionaryArray:
+    if len(candidates) == 1 or not candidates[0].null_count:
+        return candidates[0]
+    return pc.coalesce(*(candidate.cast(pa.string()) for candidate in candidates)).dictionary_encode()
+
+
+def _prefix(column: pa.DictionaryArray, length: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(column.indices, pc.utf8_slice_codeunits(column.dictionary, 0, length))
+
+
+def _rows_at(canonical: Canonical, indices: dict[int, Any]) -> list[tuple[int, int]]:
+    """(row, dictionary index) of the rows whose value is one of the given dictionary entries."""
+    hits = pc.is_in(canonical.column.indices, value_set=pa.array(list(indices), canonical.column.indices.type))
+    rows = pc.indices_nonzero(hits).to_pylist()
+    return [(row, canonical.column.indices[row].as_py()) for row in rows]
+
+
+def _broken_rows(canonical: Canonical, *, required: bool) -> list[tuple[int, str]]:
+    broken = (
+        [(row, canonical.broken[at]) for row, at in _rows_at(canonical, canonical.broken)] if canonical.broken else []
+    )
+    if required and canonical.column.indices.null_count:
+        empty = pc.indices_nonzero(canonical.column.indices.is_null()).to_pylist()
+        broken += [(row, _NO_VALUE) for row in empty]
+    return broken
+
+
+def _observe_rounding(seen: Observations, columns: dict[str, Canonical], keep: Any) -> None:
+    touched: set[int] = set()
+    currencies = columns["BillingCurrency"].column
+    for name, canonical in columns.items():
+        counts: Counter[tuple[str, Decimal]] = Counter()
+        for row, at in _rows_at(canonical, canonical.residues) if canonical.residues else []:
+            if keep is None or keep[row].as_py():
+                touched.add(row)
+                counts[currencies[row].as_py(), canonical.residues[at]] += 1
+        for (currency, residue), times in counts.items() if name in _COSTS else ():
+            seen.add_residue(name, currency, residue, times)
+    seen.rounded_rows = len(touched)

@@ -1,0 +1,168 @@
+"""Reading a file as text: CSV and Parquet become the same thing, chunks of dictionary-encoded text columns.
+
+Dictionary encoding is what makes the rest fast: whatever is done to a value is done once per distinct value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from services.intake.reading.csv_chunks import Chunk, chunks, diagnose, records, take_header
+from services.intake.reading.errors import EmptyFile, NotFocus, UnreadableParquet
+from services.intake.reading.layout import Layout, layout_of
+from services.intake.reading.source import Format, format_of, text_blocks
+
+TEXT: Final = pa.dictionary(pa.int32(), pa.string())
+_PARQUET_ROWS: Final = 8_192
+_MEMORY_LIMIT: Final = "128MB"
+
+
+@dataclass(frozen=True, slots=True)
+class RawChunk:
+    """Rows as text, columns by position (`c0`, `c1`...), nulls for empty text and for `NULL`.
+
+    `line_of` tells the file's line of a row of the chunk; for CSV it reads the chunk again, so ask about few.
+    """
+
+    table: pa.Table
+    line_of: Callable[[list[int]], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What can be told about a file from its beginning."""
+
+    name: str
+    format: Format
+    layout: Layout
+    size_bytes: int
+
+
+def check_file(path: Path, name: str | None = None) -> FileFacts:
+    """Check quickly that a file can be taken in: recognised, with a header that FOCUS allows. Reads only its beginning.
+
+    Encoding, check sums and every row are checked when it is read.
+
+    Raises:
+        IntakeRefusal: its subclass says which rule the file breaks.
+    """
+    file = name or path.name
+    form = format_of(file, path)
+    header = parquet_query(file, path)[0] if form is Format.PARQUET else _csv_names(file, path, form)
+    return FileFacts(file, form, layout_of(file, header), path.stat().st_size)
+
+
+def parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
+    """The file in pieces, in order. Each piece is parsed by calling it, in any thread.
+
+    Raises:
+        IntakeRefusal: here or when a piece is parsed.
+    """
+    return _parquet_parsers(facts, path) if facts.format is Format.PARQUET else _csv_parsers(facts, path)
+
+
+def _csv_names(file: str, path: Path, form: Format) -> list[str]:
+    first = next(chunks(file, text_blocks(file, path, form), size=1), None)
+    if first is None:
+        raise EmptyFile(file, "the file has no header")
+    return take_header(file, first)[0]
+
+
+def _csv_parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
+    pieces = chunks(facts.name, text_blocks(facts.name, path, facts.format))
+    _, first = take_header(facts.name, next(pieces))
+    if first.data.strip():
+        yield _csv_parser(facts, first)
+    for piece in pieces:
+        yield _csv_parser(facts, piece)
+
+
+def _csv_parser(facts: FileFacts, chunk: Chunk) -> Callable[[], RawChunk]:
+    def parse() -> RawChunk:
+        def line_of(rows: list[int]) -> list[int]:
+            wanted = set(rows)
+            return [line for row, (line, _) in enumerate(records(chunk)) if row in wanted]
+
+        return RawChunk(_parse_csv(facts, chunk), line_of)
+
+    return parse
+
+
+def _parse_csv(facts: FileFacts, chunk: Chunk) -> pa.Table:
+    columns = [f"c{i}" for i in range(len(facts.layout.names))]
+    if b"\0" in chunk.data:
+        line = chunk.first_line + chunk.data.count(b"\n", 0, chunk.data.index(b"\0"))
+        raise NotFocus(facts.name, f"line {line} holds a NUL byte")
+    try:
+        table = pa.csv.read_csv(
+            pa.BufferReader(chunk.data),
+            read_options=pa.csv.ReadOptions(
+                column_names=columns, use_threads=False, block_size=max(len(chunk.data), 1) + 1
+            ),
+            parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(columns, TEXT), null_values=["", "NULL"], strings_can_be_null=True
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise diagnose(facts.name, chunk, facts.layout.names, str(error)) from None
+    return table.combine_chunks()
+
+
+def parquet_query(file: str, path: Path) -> tuple[list[str], str]:
+    """Names of a Parquet file's columns, and SQL for all of them as text, empty text and `NULL` as null.
+
+    Nested types become JSON; the rest is as DuckDB writes it, doubles in the shortest text that means the same double.
+
+    Raises:
+        UnreadableParquet: if its metadata can't be read.
+    """
+    source = "read_parquet('" + str(path).replace("'", "''") + "')"
+    try:
+        described = duckdb.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
+    except duckdb.Error as error:
+        raise UnreadableParquet(file, str(error).partition("\n")[0]) from None
+    columns = [
+        f"nullif(nullif({_as_text(name, kind)}, ''), 'NULL') AS c{at}" for at, (name, kind, *_) in enumerate(described)
+    ]
+    return [name for name, *_ in described], f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608
+
+
+def _as_text(name: str, kind: str) -> str:
+    quoted = '"' + name.replace('"', '""') + '"'
+    nested = kind.startswith(("MAP", "STRUCT")) or kind.endswith("]")
+    return f"to_json({quoted})::VARCHAR" if nested else f"{quoted}::VARCHAR"
+
+
+def _parquet_parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
+    _, query = parquet_query(facts.name, path)
+    first_row = 1
+    try:
+        with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY_LIMIT}) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for batch in connection.sql(query).to_arrow_reader(_PARQUET_ROWS):
+                yield _parquet_parser(facts, batch, first_row)
+                first_row += batch.num_rows
+    except duckdb.Error as error:
+        raise UnreadableParquet(facts.name, str(error).partition("\n")[0]) from None
+
+
+def _parquet_parser(facts: FileFacts, batch: pa.RecordBatch, first_row: int) -> Callable[[], RawChunk]:
+    def parse() -> RawChunk:
+        for name, column in zip(facts.layout.names, batch.columns, strict=True):
+            if pc.any(pc.match_substring(column, "\0")).as_py():
+                raise NotFocus(facts.name, f"column {name} holds a NUL character")
+        table = pa.table(
+            {name: column.dictionary_encode() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+        )
+        return RawChunk(table, lambda rows: [first_row + row for row in rows])
+
+    return parse

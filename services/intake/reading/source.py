@@ -1,0 +1,97 @@
+"""Opening a received file: recognised by content, never by its name, and decompressed with its check sum checked."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from services.intake.reading.errors import EmptyFile, NotFocus, TruncatedFile, WrongEncoding
+
+BLOCK_BYTES: Final = 1 << 20
+_BOM: Final = b"\xef\xbb\xbf"
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+_GZIP: Final = b"\x1f\x8b"
+_PARQUET: Final = b"PAR1"
+_GZIP_WINDOW: Final = 31
+_OTHERS: Final = {
+    b"PK\x03\x04": "a ZIP archive or spreadsheet",
+    b"{": "JSON",
+    b"%PDF": "a PDF",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+
+
+class Format(StrEnum):
+    """How a file is written."""
+
+    CSV = "csv"
+    CSV_GZ = "csv.gz"
+    PARQUET = "parquet"
+
+
+def format_of(file: str, path: Path) -> Format:
+    """Recognise a file by its first bytes.
+
+    Raises:
+        EmptyFile, NotFocus, WrongEncoding: if it is none of the three.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    if not head:
+        raise EmptyFile(file, "the file has no bytes")
+    if head.startswith(_PARQUET):
+        return Format.PARQUET
+    if head.startswith(_GZIP):
+        return Format.CSV_GZ
+    _check_text(file, head)
+    return Format.CSV
+
+
+def text_blocks(file: str, path: Path, form: Format) -> Iterator[bytes]:
+    """The bytes of a CSV, decompressed if need be and without its byte order mark, in blocks of about a megabyte.
+
+    Raises:
+        TruncatedFile: when the compressed stream turns out to be incomplete or damaged.
+        NotFocus, WrongEncoding: when the first block is no text.
+    """
+    blocks = _inflate(file, path) if form is Format.CSV_GZ else _plain(path)
+    first = next(blocks, b"")
+    _check_text(file, first[:64])
+    yield first.removeprefix(_BOM)
+    yield from blocks
+
+
+def _plain(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            yield block
+
+
+def _inflate(file: str, path: Path) -> Iterator[bytes]:
+    """Decompress members one after another, as gzip does; zlib compares length and check sum at each one's end."""
+    inflater = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        for block in _plain(path):
+            while block:
+                if inflater.eof:
+                    inflater = zlib.decompressobj(_GZIP_WINDOW)
+                if data := inflater.decompress(block, BLOCK_BYTES):
+                    yield data
+                block = inflater.unconsumed_tail or inflater.unused_data.lstrip(b"\0")
+    except zlib.error as error:
+        raise TruncatedFile(file, f"gzip data is damaged ({error})") from None
+    if not inflater.eof:
+        raise TruncatedFile(file, "gzip data ends early")
+
+
+def _check_text(file: str, head: bytes) -> None:
+    if head.startswith(_UTF_16) or (b"\0" in head and head.replace(b"\0", b"").isascii()):
+        raise WrongEncoding(file, "the text is UTF-16")
+    for magic, what in _OTHERS.items():
+        if head.startswith(magic):
+            raise NotFocus(file, f"it looks like {what}")
+    if b"\0" in head:
+        raise NotFocus(file, "it holds binary data")

@@ -1,0 +1,59 @@
+"""Rows that vanished since the delivery before, read back from the archive with every cost and quantity negated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from services.intake.reading import values
+from services.intake.reading.body import bodies, row_partitions
+from services.intake.spool import EVENT_COLUMNS
+from services.intake.work import Gone, Work
+from shared.focus import CANONICAL
+
+_KEYS = ("BillingCurrency", "BilledCost", "EffectiveCost")
+
+
+def retractions(work: Work, partitions: int) -> Iterator[pa.Table]:
+    """What each vanished row becomes, in the order of the archive: what an event needs, and the keys of the work."""
+    for path in work.gone_files():
+        first_row = 0
+        archived = pq.ParquetFile(Path(path))
+        for group in range(archived.num_row_groups):
+            rows = archived.metadata.row_group(group).num_rows
+            if gone := work.gone(path, first_row, rows):
+                yield _retraction(archived.read_row_group(group), first_row, gone, work.connection, partitions)
+            first_row += rows
+
+
+def _retraction(group: pa.Table, first_row: int, gone: Sequence[Gone], connection: Any, partitions: int) -> pa.Table:
+    rows = group.take([one.row - first_row for one in gone]).combine_chunks()
+    rows = _negated(rows)
+    charge = {
+        column.name: _text(rows.column(column.name), column.type)
+        for column in CANONICAL
+        if rows.column(column.name).null_count < rows.num_rows
+    }
+    rendered = bodies(connection, charge, _text(rows.column("custom"), "json"))
+    table = rows.append_column("body", rendered.column("body"))
+    table = table.append_column("partition", row_partitions(charge, rows.num_rows, partitions))
+    return table.select([*EVENT_COLUMNS, "occurrence", *_KEYS]).sort_by("partition")
+
+
+def _negated(rows: pa.Table) -> pa.Table:
+    for column in CANONICAL:
+        if column.is_summable:
+            at = rows.schema.get_field_index(column.name)
+            rows = rows.set_column(at, column.name, pc.negate(rows.column(column.name)))
+    return rows
+
+
+def _text(column: pa.ChunkedArray, kind: str) -> pa.DictionaryArray:
+    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    flat = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+    return values.amounts(flat).column if kind == "decimal" else flat

@@ -1,0 +1,75 @@
+"""A delivery in work, on disk: its rows in parts, their keys, and the exact order in which they become events.
+
+rows-00000.arrow ...          accepted rows, in the order of the files
+retractions-00000.arrow ...   rows that vanished, with negated amounts
+rejected.jsonl                refused rows
+work.duckdb                   keys, differences, and the plan: position -> occurrence and sequence
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from services.intake.archive import sync
+from services.intake.domain.rejection import Rejection
+
+EVENT_COLUMNS: Final = ("body", "row_hash", "partition", "billing_period", "charge_day")
+_LZ4: Final = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+class Part(NamedTuple):
+    """Rows that are handled together. Positions count all rows of the delivery, retractions after accepted ones."""
+
+    number: int
+    kind: str
+    first_position: int
+    rows: int
+
+
+class Spool:
+    """The working directory of one delivery."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.database = directory / "work.duckdb"
+        self._rejected = directory / "rejected.jsonl"
+
+    def write_part(self, kind: str, number: int, table: pa.Table) -> None:
+        """Keep a part; it is on disk when this returns."""
+        with (
+            pa.OSFile(str(self._path(kind, number)), "wb") as file,
+            pa.ipc.new_file(file, table.schema, options=_LZ4) as writer,
+        ):
+            writer.write_table(table)
+        sync(self._path(kind, number))
+
+    def read_part(self, part: Part, columns: Sequence[str] = ()) -> pa.Table:
+        """Read a part, or some of its columns."""
+        path = str(self._path(part.kind, part.number))
+        with pa.OSFile(path) as file:
+            schema = pa.ipc.open_file(file).schema
+            chosen = sorted(schema.get_field_index(name) for name in columns) or None
+            return pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=chosen)).read_all()
+
+    def reject(self, rejections: Sequence[Rejection]) -> None:
+        """Keep refused rows."""
+        with self._rejected.open("ab") as file:
+            file.writelines(msgspec.json.encode(rejection) + b"\n" for rejection in rejections)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rejections(self) -> Iterator[Rejection]:
+        """The refused rows in the order of the files."""
+        if self._rejected.exists():
+            with self._rejected.open("rb") as file:
+                for line in file:
+                    yield msgspec.json.decode(line, type=Rejection)
+
+    def _path(self, kind: str, number: int) -> Path:
+        return self.directory / f"{kind}-{number:05d}.arrow"

@@ -1,0 +1,151 @@
+"""Deliveries in PostgreSQL. Every function works in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake.domain.delivery import UNFINISHED, ArchivedFile, Scope, State, check_step, delivery_id
+from services.intake.tables import SERVICE, STREAM_TABLES, deliveries, scopes
+from shared import dead_letters
+from shared.batch import DeadLetter
+from shared.database import lock_transaction
+from shared.errors import Fenced
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """A delivery as the database knows it."""
+
+    delivery_id: str
+    source: str
+    ordinal: int
+    state: State
+    received_at: datetime
+    files: tuple[ArchivedFile, ...]
+    rows_read: int
+    parts_published: int
+    events_published: int
+    record: bytes | None
+    error: str | None
+
+
+async def create(conn: AsyncConnection, source: str, files: Sequence[ArchivedFile]) -> StoredDelivery:
+    """Add a delivery of a source; the one that is still under way, if it has the very same files."""
+    await lock_transaction(conn, SERVICE, "create", source)
+    query = select(deliveries).where(deliveries.c.source == source).order_by(deliveries.c.ordinal.desc()).limit(1)
+    newest = (await conn.execute(query)).one_or_none()
+    if newest is not None and newest.state in UNFINISHED and _stored(newest).files == tuple(files):
+        return _stored(newest)
+    ordinal = 1 if newest is None else newest.ordinal + 1
+    row = {
+        "delivery_id": delivery_id(source, ordinal, files), "source": source, "ordinal": ordinal,
+        "state": State.RECEIVED, "files": [_as_json(file) for file in files],
+    }  # fmt: skip
+    return _stored((await conn.execute(insert(deliveries).values(row).returning(deliveries))).one())
+
+
+async def find(conn: AsyncConnection, delivery_id: str) -> StoredDelivery | None:
+    """One delivery."""
+    row = (await conn.execute(select(deliveries).where(deliveries.c.delivery_id == delivery_id))).one_or_none()
+    return None if row is None else _stored(row)
+
+
+async def listing(conn: AsyncConnection, limit: int) -> list[StoredDelivery]:
+    """The newest deliveries."""
+    query = select(deliveries).order_by(deliveries.c.received_at.desc(), deliveries.c.delivery_id).limit(limit)
+    return [_stored(row) for row in await conn.execute(query)]
+
+
+async def unfinished(conn: AsyncConnection) -> list[StoredDelivery]:
+    """The oldest unfinished delivery of each source, oldest first: the others wait for it."""
+    oldest = (
+        select(deliveries)
+        .where(deliveries.c.state.in_(UNFINISHED))
+        .distinct(deliveries.c.source)
+        .order_by(deliveries.c.source, deliveries.c.ordinal)
+    )
+    return sorted((_stored(row) for row in await conn.execute(oldest)), key=lambda one: one.received_at)
+
+
+async def advance(conn: AsyncConnection, delivery: StoredDelivery, following: State, **values: object) -> None:
+    """Move a delivery to its next state.
+
+    Raises:
+        ImpossibleStep: if there is no such step. Fenced: if another process moved it meanwhile.
+    """
+    check_step(delivery.delivery_id, delivery.state, following)
+    moved = await conn.execute(
+        update(deliveries)
+        .where(deliveries.c.delivery_id == delivery.delivery_id, deliveries.c.state == delivery.state)
+        .values(state=following, **values)
+    )
+    if moved.rowcount != 1:
+        raise Fenced(f"delivery {delivery.delivery_id}")
+
+
+async def checkpoint(conn: AsyncConnection, delivery_id: str, parts: int, events: int) -> None:
+    """Note how far a delivery is published: all events of its first parts are acknowledged."""
+    await conn.execute(
+        update(deliveries)
+        .where(deliveries.c.delivery_id == delivery_id)
+        .values(parts_published=parts, events_published=events)
+    )
+
+
+async def in_force(
+    conn: AsyncConnection, source: str, wanted: Collection[Scope]
+) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What holds for some scopes now: (delivery id, billing period, payers), in a fixed order."""
+    payers: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in await conn.execute(select(scopes).where(scopes.c.source == source)):
+        if Scope(row.billing_account_id, row.billing_period) in wanted:
+            payers[row.delivery_id, row.billing_period].append(row.billing_account_id)
+    return [(delivery, period, tuple(sorted(accounts))) for (delivery, period), accounts in sorted(payers.items())]
+
+
+async def put_in_force(conn: AsyncConnection, source: str, delivery_id: str, replaced: Sequence[Scope]) -> None:
+    """From now on a delivery's rows are the ones that hold for its scopes."""
+    if replaced:
+        rows = [{"source": source, **scope._asdict(), "delivery_id": delivery_id} for scope in sorted(replaced)]
+        statement = insert(scopes)
+        key = [column.name for column in scopes.primary_key]
+        await conn.execute(
+            statement.on_conflict_do_update(index_elements=key, set_={"delivery_id": statement.excluded.delivery_id}),
+            rows,
+        )
+
+
+async def keep_letters(conn: AsyncConnection, letters: Sequence[DeadLetter]) -> None:
+    """Keep refused rows as dead letters."""
+    await dead_letters.record(conn, STREAM_TABLES.letters, letters)
+
+
+async def supersede_letters(conn: AsyncConnection, delivery: StoredDelivery, periods: Collection[str]) -> None:
+    """A newer delivery of a source answers for its periods: what older ones refused there is settled."""
+    letters = STREAM_TABLES.letters
+    query = select(letters.c.dead_letter_id).where(
+        letters.c.state == "open",
+        letters.c.place["source"].astext == delivery.source,
+        letters.c.place["delivery"].astext != delivery.delivery_id,
+        letters.c.billing_period.in_(periods) | letters.c.billing_period.is_(None),
+    )
+    settled = (await conn.execute(query)).scalars().all()
+    if settled:
+        await dead_letters.settle(conn, letters, settled, "superseded")
+
+
+def _as_json(file: ArchivedFile) -> dict[str, object]:
+    return {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes}
+
+
+def _stored(row: Row[Any]) -> StoredDelivery:
+    files = tuple(ArchivedFile(**file) for file in row.files)
+    return StoredDelivery(**{**row._mapping, "state": State(row.state), "files": files})

@@ -1,0 +1,74 @@
+"""The tables of intake. Amounts are `numeric(38,18)`; `record` holds contract JSON as it travels."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.intake.domain.delivery import State
+from shared.database import metadata
+from shared.dead_letters import dead_letter_table
+from shared.money import DIGITS_MAX, SCALE
+from shared.outbox import outbox_table
+from shared.stream import StreamTables, positions_table
+
+SERVICE: Final = "intake"
+METADATA = metadata(SERVICE)
+
+STREAM_TABLES = StreamTables(positions_table(METADATA), dead_letter_table(METADATA), outbox_table(METADATA))
+
+deliveries = Table(
+    "deliveries",
+    METADATA,
+    Column("delivery_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False, comment="counts the deliveries of a source from 1"),
+    Column("state", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("files", JSONB, nullable=False, comment="name, sha256 and size of each received file"),
+    Column("rows_read", BigInteger, nullable=False, server_default="0"),
+    Column("parts_published", Integer, nullable=False, server_default="0", comment="the checkpoint"),
+    Column("events_published", BigInteger, nullable=False, server_default="0"),
+    Column("record", LargeBinary, comment="the Delivery as it will be published"),
+    Column("error", Text, comment="why it was refused"),
+    UniqueConstraint("source", "ordinal"),
+    CheckConstraint("state IN (" + ", ".join(f"'{state}'" for state in State) + ")", name="state"),
+    Index("ix_deliveries_state", "state"),
+)
+
+scopes = Table(
+    "scopes",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("billing_account_id", Text, primary_key=True),
+    Column("billing_period", Text, primary_key=True),
+    Column("delivery_id", Text, nullable=False, comment="the delivery whose rows are in force"),
+)
+
+provider_invoices = Table(
+    "provider_invoices",
+    METADATA,
+    Column("issuer", Text, primary_key=True),
+    Column("invoice_id", Text, primary_key=True),
+    Column("billing_period", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("amount", Numeric(DIGITS_MAX, SCALE), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("source_file", Text, nullable=False),
+)

@@ -1,0 +1,202 @@
+"""The arithmetic of a delivery on its keys: occurrence numbers, the difference to what was in force, sequences, sums.
+
+DuckDB does it in a file of the spool with a memory limit, so that it works at any size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import duckdb
+import pyarrow as pa
+
+from services.intake.domain.delivery import Scope
+from services.intake.spool import Part
+from shared.events import Totals
+
+_MEMORY_LIMIT: Final = "160MB"
+_TABLES: Final = """
+CREATE TABLE parts(number INTEGER, kind VARCHAR, first_position BIGINT, rows BIGINT);
+CREATE TABLE keys(
+    position BIGINT, row_hash UUID, account VARCHAR, period VARCHAR, currency VARCHAR, partition INTEGER,
+    billed DECIMAL(38,18), effective DECIMAL(38,18));
+CREATE TABLE retracted(
+    position BIGINT, row_hash UUID, occurrence INTEGER, period VARCHAR, currency VARCHAR, partition INTEGER,
+    billed DECIMAL(38,18), effective DECIMAL(38,18));
+CREATE TABLE former(row_hash UUID, occurrence INTEGER, path VARCHAR, row BIGINT);
+"""
+_NUMBER: Final = """
+CREATE TABLE numbered AS
+SELECT k.*, f.row_hash IS NULL AS published
+FROM (SELECT *, (row_number() OVER (PARTITION BY row_hash ORDER BY position) - 1)::INTEGER AS occurrence FROM keys) k
+LEFT JOIN former f ON f.row_hash = k.row_hash AND f.occurrence = k.occurrence
+"""
+_GONE: Final = """
+CREATE TABLE gone AS SELECT f.* FROM former f ANTI JOIN numbered n USING (row_hash, occurrence) ORDER BY path, row
+"""
+_PLAN: Final = """
+CREATE TABLE plan AS
+SELECT position, row_hash, occurrence, partition,
+    CASE WHEN published THEN row_number() OVER (PARTITION BY published, partition ORDER BY position) - 1 END AS sequence
+FROM (
+    SELECT position, row_hash, occurrence, partition, published FROM numbered
+    UNION ALL SELECT position, row_hash, occurrence, partition, true FROM retracted
+) ORDER BY position
+"""
+_PUBLISHED: Final = """
+SELECT period, currency, billed, effective FROM numbered WHERE published
+UNION ALL SELECT period, currency, billed, effective FROM retracted
+"""
+
+
+class Gone(NamedTuple):
+    """A row that was in force and is not in the delivery: where it is in the archive, and its occurrence number."""
+
+    row: int
+    occurrence: int
+
+
+class Work:
+    """The work database of one delivery."""
+
+    def __init__(self, path: Path, *, fresh: bool = False) -> None:
+        directory = str(path.parent / "temporary")
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": 2,
+            "memory_limit": _MEMORY_LIMIT,
+            "temp_directory": directory,
+        }
+        self._connection: Any = duckdb.connect(str(path), config=config)
+        if fresh:
+            self._connection.execute(_TABLES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    @property
+    def connection(self) -> Any:
+        """The DuckDB connection, for rendering."""
+        return self._connection
+
+    def add_rows(self, part: Part, rows: pa.Table) -> None:
+        """Note the keys of a part of accepted rows."""
+        self._add_part(part)
+        self._connection.register("part_rows", rows)
+        self._connection.execute(
+            "INSERT INTO keys SELECT ? + row_number() OVER () - 1, row_hash::UUID, BillingAccountId, billing_period, "
+            "BillingCurrency, partition, BilledCost, EffectiveCost FROM part_rows",
+            [part.first_position],
+        )
+
+    def add_retractions(self, part: Part, rows: pa.Table) -> None:
+        """Note the keys of a part of retractions."""
+        self._add_part(part)
+        self._connection.register("part_rows", rows)
+        self._connection.execute(
+            "INSERT INTO retracted SELECT ? + row_number() OVER () - 1, row_hash::UUID, occurrence, billing_period, "
+            "BillingCurrency, partition, BilledCost, EffectiveCost FROM part_rows",
+            [part.first_position],
+        )
+
+    def scopes(self) -> list[Scope]:
+        """The scopes that occur in the delivery."""
+        rows = self._connection.execute("SELECT DISTINCT account, period FROM keys ORDER BY ALL").fetchall()
+        return [Scope(*row) for row in rows]
+
+    def add_former(self, path: Path, accounts: Sequence[str]) -> None:
+        """Note what is in force for some accounts, from one archived file."""
+        self._connection.execute(
+            "INSERT INTO former SELECT row_hash::UUID, occurrence, $path, file_row_number "
+            "FROM read_parquet($path, file_row_number = true) WHERE BillingAccountId IN (SELECT unnest($accounts))",
+            {"path": str(path), "accounts": list(accounts)},
+        )
+
+    def compare(self) -> None:
+        """Number equal rows and find out what is new and what is gone."""
+        self._connection.execute(_NUMBER)
+        self._connection.execute(_GONE)
+
+    def gone_files(self) -> list[str]:
+        """The archived files that rows are gone from."""
+        return [path for (path,) in self._connection.execute("SELECT DISTINCT path FROM gone ORDER BY path").fetchall()]
+
+    def gone(self, path: str, first_row: int, rows: int) -> list[Gone]:
+        """The gone rows among some rows of an archived file."""
+        found = self._connection.execute(
+            "SELECT row, occurrence FROM gone WHERE path = ? AND row >= ? AND row < ? ORDER BY row",
+            [path, first_row, first_row + rows],
+        ).fetchall()
+        return [Gone(*one) for one in found]
+
+    def make_plan(self) -> None:
+        """Give every row that is to be published its sequence, dense per partition, and make all of it durable."""
+        self._connection.execute(_PLAN)
+        self._connection.execute("CHECKPOINT")
+
+    def parts(self) -> list[Part]:
+        """All parts in the order of their positions."""
+        rows = self._connection.execute("SELECT * FROM parts ORDER BY first_position, kind DESC, number").fetchall()
+        return [Part(*row) for row in rows]
+
+    def planned(self, part: Part) -> pa.Table:
+        """`occurrence` and `sequence` (null: not published) of a part's rows."""
+        first = int(part.first_position)
+        return self._connection.sql(
+            f"SELECT occurrence, sequence FROM plan WHERE position >= {first} AND position < {first + int(part.rows)} "  # noqa: S608
+            "ORDER BY position"
+        ).to_arrow_table()
+
+    def published(self) -> list[Totals]:
+        """Control totals of the events."""
+        return self._totals(_PUBLISHED)
+
+    def snapshot(self) -> list[Totals]:
+        """Control totals of the rows in force for the delivery's scopes."""
+        return self._totals("SELECT period, currency, billed, effective FROM keys")
+
+    def counts(self) -> tuple[int, int]:
+        """How many charges and how many retractions are published."""
+        query = "SELECT (SELECT count(*) FROM numbered WHERE published), (SELECT count(*) FROM retracted)"
+        charges, retractions = self._connection.execute(query).fetchone()
+        return int(charges), int(retractions)
+
+    def partition_events(self, partitions: int) -> list[int]:
+        """How many events each partition gets."""
+        query = "SELECT partition, count(sequence) FROM plan GROUP BY partition"
+        counts = dict(self._connection.execute(query).fetchall())
+        return [int(counts.get(partition, 0)) for partition in range(partitions)]
+
+    def content_hash(self) -> str:
+        """sha256 over the row hashes of the events in the order of the plan."""
+        digest = hashlib.sha256()
+        for batch in self._hashes():
+            digest.update("".join(batch.column(0).to_pylist()).encode())
+        return digest.hexdigest()
+
+    def _hashes(self) -> Iterator[pa.RecordBatch]:
+        query = "SELECT replace(row_hash::VARCHAR, '-', '') FROM plan WHERE sequence IS NOT NULL ORDER BY position"
+        return iter(self._connection.sql(query).to_arrow_reader(50_000))
+
+    def _totals(self, rows: str) -> list[Totals]:
+        query = (
+            f"SELECT period, currency, count(*), sum(billed), sum(effective) FROM ({rows}) "  # noqa: S608
+            "GROUP BY period, currency ORDER BY period, currency"
+        )
+        return [
+            Totals(
+                billing_period=period, currency=currency, events=events, billed_cost=billed, effective_cost=effective
+            )
+            for period, currency, events, billed, effective in self._connection.execute(query).fetchall()
+        ]
+
+    def _add_part(self, part: Part) -> None:
+        self._connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?)", list(part))

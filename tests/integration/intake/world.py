@@ -1,0 +1,207 @@
+"""Intake as its own process against real Kafka and PostgreSQL, and what it left on the topics."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from deploy.local.ports import free_port
+from shared import topic_admin
+from shared.database import create_engine, migrate
+from shared.events import CostEvent, Delivery, ProviderInvoice, Totals, decode
+from shared.topics import COSTS, DELIVERIES, PROVIDER_INVOICES, dead_letters
+
+_PATIENCE_SECONDS = 60
+Sums = dict[tuple[str, str], tuple[int, Decimal, Decimal]]
+
+
+class World:
+    """One intake with its own database, topics and data directory."""
+
+    def __init__(self, bootstrap: str, database_url: str, prefix: str, directory: Path) -> None:
+        self.bootstrap, self.database_url, self.prefix, self.directory = bootstrap, database_url, prefix, directory
+        self.port = free_port()
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def prepare(self) -> None:
+        """Create topics and tables."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        await topic_admin.apply(self.bootstrap, self.prefix)
+        engine = create_engine(self.database_url, "test")
+        await migrate(engine, "intake")
+        await engine.dispose()
+
+    def start(self, failpoint: str = "") -> None:
+        """Start the service and wait until it is ready, or has died at the failpoint."""
+        environment = {
+            **os.environ,
+            "APPORTION_KAFKA_BOOTSTRAP": self.bootstrap,
+            "APPORTION_DATABASE_URL": self.database_url,
+            "APPORTION_TOPIC_PREFIX": self.prefix,
+            "APPORTION_DATA_DIR": str(self.directory / "data"),
+            "APPORTION_INTAKE_HTTP_PORT": str(self.port),
+            "APPORTION_FAILPOINT": failpoint,
+        }
+        with (self.directory / "intake.log").open("ab") as log:
+            self._process = subprocess.Popen([sys.executable, "-m", "services.intake"], env=environment, stderr=log)
+        self._until(lambda: self._process is None or self._process.poll() is not None or self._ready(), "ready")
+
+    def died(self) -> int:
+        """Wait until the process is dead; the signal that killed it."""
+        assert self._process is not None
+        code = self._process.wait(_PATIENCE_SECONDS)
+        self._process = None
+        return -code
+
+    def stop(self) -> None:
+        """Stop the service as an operator would."""
+        if self._process is not None:
+            self._process.terminate()
+            assert self._process.wait(_PATIENCE_SECONDS) == 0
+            self._process = None
+
+    def kill(self) -> None:
+        """End the process whatever state it is in."""
+        self.http.close()
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+    def begin(self, source: str, files: Sequence[Path]) -> str:
+        """Upload files and deliver them; the delivery's id."""
+        references = [self._upload(file) for file in files]
+        answer = self.http.post("/v1/deliveries", json={"source": source, "files": references})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["delivery_id"])
+
+    def finish(self, delivery_id: str) -> dict[str, Any]:
+        """Wait for the end of a delivery."""
+        found: dict[str, Any] = {}
+
+        def ended() -> bool:
+            found.update(self.http.get(f"/v1/deliveries/{delivery_id}").json())
+            return found["state"] in {"complete", "refused"}
+
+        self._until(ended, f"delivery {delivery_id} has ended")
+        return found
+
+    def deliver(self, source: str, *files: Path) -> dict[str, Any]:
+        """Deliver files and wait."""
+        return self.finish(self.begin(source, files))
+
+    def invoices(self, file: Path) -> httpx.Response:
+        """Upload provider invoices."""
+        return self.http.post("/v1/provider-invoices", params={"name": file.name}, content=file.read_bytes())
+
+    async def events(self) -> dict[int, list[CostEvent]]:
+        """All cost events by partition, each of them decoded by the contract."""
+        found: dict[int, list[CostEvent]] = {partition: [] for partition in range(COSTS.partitions)}
+        for record in await self.records(COSTS.name):
+            found[record.partition].append(decode(CostEvent, record.value))
+            headers = dict(record.headers)
+            event = found[record.partition][-1]
+            assert headers["ce_id"].decode() == f"{event.delivery_id}/{event.partition}/{event.sequence}"
+            assert headers["ce_type"] == b"finops.cost.v1"
+        return found
+
+    async def deliveries(self, count: int) -> list[Delivery]:
+        """The published delivery records, as soon as there are so many."""
+        return [decode(Delivery, value) for value in await self._values(DELIVERIES.name, count)]
+
+    async def provider_invoices(self, count: int) -> list[ProviderInvoice]:
+        """The published provider invoices, as soon as there are so many."""
+        return [decode(ProviderInvoice, value) for value in await self._values(PROVIDER_INVOICES.name, count)]
+
+    async def letters(self, count: int) -> list[bytes]:
+        """What was announced as refused, as soon as there is so much."""
+        return await self._values(dead_letters(COSTS.name), count)
+
+    async def _values(self, topic: str, count: int) -> list[bytes]:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while len(found := await self.records(topic)) < count:
+            assert time.monotonic() < deadline, f"{len(found)} of {count} records on {topic}"
+            await asyncio.sleep(0.05)
+        return [record.value for record in found]
+
+    async def records(self, topic: str) -> list[ConsumerRecord]:
+        """Everything on a topic now, in the order of its partitions."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            name = self.prefix + topic
+            count = COSTS.partitions if topic == COSTS.name else 1
+            partitions = [TopicPartition(name, one) for one in range(count)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            found: dict[TopicPartition, list[ConsumerRecord]] = defaultdict(list)
+            while [one for one in partitions if await consumer.position(one) < ends[one]]:
+                for partition, records in (await consumer.getmany(timeout_ms=200)).items():
+                    found[partition] += records
+            return [record for partition in partitions for record in found[partition]]
+        finally:
+            await consumer.stop()
+
+    def _upload(self, file: Path) -> dict[str, str]:
+        answer = self.http.post("/v1/files", params={"name": file.name}, content=file.read_bytes())
+        assert answer.status_code == 201, answer.text
+        return {"name": file.name, "sha256": answer.json()["sha256"]}
+
+    def _ready(self) -> bool:
+        try:
+            return self.http.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _until(self, condition: Any, what: str) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            log = (self.directory / "intake.log").read_text()[-2_000:]
+            assert time.monotonic() < deadline, f"not in time: {what}\n{log}"
+            time.sleep(0.02)
+
+
+def effective(events: dict[int, list[CostEvent]]) -> dict[int, list[CostEvent]]:
+    """What a consumer takes: per delivery and partition each sequence once, in order, without gaps."""
+    taken: dict[int, list[CostEvent]] = {}
+    for partition, received in events.items():
+        expected: dict[str, int] = defaultdict(int)
+        taken[partition] = []
+        for event in received:
+            assert event.partition == partition
+            assert event.sequence <= expected[event.delivery_id], f"gap in {event.delivery_id}/{partition}"
+            if event.sequence == expected[event.delivery_id]:
+                expected[event.delivery_id] += 1
+                taken[partition].append(event)
+    return taken
+
+
+def sums(events: dict[int, list[CostEvent]]) -> Sums:
+    """Events, BilledCost and EffectiveCost by period and currency."""
+    found: Sums = {}
+    for event in (event for received in events.values() for event in received):
+        key = (event.billing_period, str(event.charge["BillingCurrency"]))
+        count, billed, effective_cost = found.get(key, (0, Decimal(0), Decimal(0)))
+        found[key] = (
+            count + 1,
+            billed + Decimal(str(event.charge["BilledCost"])),
+            effective_cost + Decimal(str(event.charge["EffectiveCost"])),
+        )
+    return found
+
+
+def stated(totals: Sequence[Totals]) -> Sums:
+    """The same from control totals."""
+    return {(one.billing_period, one.currency): (one.events, one.billed_cost, one.effective_cost) for one in totals}

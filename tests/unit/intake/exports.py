@@ -1,0 +1,40 @@
+"""Small FOCUS exports for tests: charges as dictionaries, written as CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from shared.focus import columns_of
+
+MANDATORY = tuple(column.name for column in columns_of("1.2") if column.level == "mandatory")
+OPTIONAL = ("InvoiceId", "RegionId", "ResourceId", "SubAccountId", "Tags")
+
+
+def charge(number: int = 0, **values: str) -> dict[str, str]:
+    """One valid charge of FOCUS 1.2."""
+    return {
+        "BilledCost": f"{number}.25", "BillingAccountId": "0012345", "BillingAccountName": "Payer",
+        "BillingCurrency": "USD", "BillingPeriodEnd": "2026-02-01T00:00:00Z",
+        "BillingPeriodStart": "2026-01-01T00:00:00Z", "ChargeCategory": "Usage", "ChargeClass": "",
+        "ChargeDescription": "vm", "ChargePeriodEnd": "2026-01-03T00:00:00Z",
+        "ChargePeriodStart": "2026-01-02T00:00:00Z", "ContractedCost": "1", "EffectiveCost": f"{number}.125",
+        "InvoiceIssuerName": "Cloud Inc.", "ListCost": "2", "PricingQuantity": "3", "PricingUnit": "Hours",
+        "ProviderName": "Cloud", "PublisherName": "Cloud Host", "ServiceCategory": "Compute", "ServiceName": "VM",
+        "InvoiceId": "P-1", "RegionId": f"r{number % 3}", "ResourceId": f"vm-{number}",
+        "SubAccountId": f"{number % 5:03}", "Tags": '{"team": "a"}',
+    } | values  # fmt: skip
+
+
+def write_csv(path: Path, charges: Iterable[Mapping[str, str]], names: Sequence[str] = (), **options: str) -> Path:
+    """Write charges; the columns are those of the first one unless they are named."""
+    rows = list(charges)
+    columns = list(names or rows[0])
+    opened = gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w", newline="")
+    with opened as file:
+        writer = csv.DictWriter(file, columns, lineterminator=options.get("newline", "\n"))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
