@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from services.chargeback.files.documents import write_documents
 from services.chargeback.files.spool import Chunk, Spool
 from services.chargeback.files.tables import write_tables
-from shared.events import Invoice, InvoiceRun
+from shared.events import InvoiceRun
 from shared.money import minor_text, text
 
 FORMAT: Final = "apportion-invoices/1"
 REVISION: Final = 1
 _SMALL_BATCH_CHUNKS: Final = 1
-_MEMORY_DISK: Final = Path("/dev/shm")  # noqa: S108 - scratch for sheets, a hundredth of a second each on a disk
-_SCRATCH_LINES_MAX: Final = 5_000
 _PARENT_POLL_SECONDS: Final = 0.5
 
 
@@ -76,21 +71,7 @@ def _tables(folder: Path, chunk: Chunk) -> None:
 
 
 def _documents(folder: Path, chunk: Chunk) -> None:
-    with _scratch(chunk.documents):
-        write_documents(folder, chunk.documents())
-
-
-@contextmanager
-def _scratch(documents: Callable[[], Iterator[Invoice]]) -> Iterator[None]:
-    """Openpyxl writes each sheet to a temporary file: keep small ones in memory, large ones on disk."""
-    small = all(len(invoice.lines) <= _SCRATCH_LINES_MAX for invoice in documents())
-    before = tempfile.tempdir
-    if small and os.access(_MEMORY_DISK, os.W_OK):
-        tempfile.tempdir = str(_MEMORY_DISK)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
+    write_documents(folder, chunk.documents())
 
 
 def _end_with_parent(parent: int) -> None:

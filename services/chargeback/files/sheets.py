@@ -1,36 +1,35 @@
-"""Writing rows of typed cells with openpyxl in write-only mode, safely and fast.
+"""Putting rows of typed cells into a workbook's sheets, streaming, the same bytes for the same rows.
 
-Text never becomes a formula or an error value, whatever it begins with. Amounts are numbers only as long as a double
-holds them exactly enough to show every digit; beyond that they are written as text. Styled cells are made once for
-each column and format and reused, which openpyxl's write-only mode allows: a row is written when it is appended.
+Text is written as text whatever it begins with: only a `Formula` becomes one. Amounts are written with their decimal
+digits and never pass through a float here; a spreadsheet reads them as doubles, so an amount of more digits than a
+double shows is written as text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+from xml.sax.saxutils import escape
 
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
-from openpyxl.worksheet.dimensions import ColumnDimension
+from openpyxl.utils import get_column_letter
 
+from services.chargeback.files.template import TITLE, Template
 from services.chargeback.files.text import clean
-from shared.money import minor_text, minor_unit
+from shared.money import minor_text, text
 
 TEXT_CHARACTERS_MAX: Final = 32_767
 _CUT: Final = " [cut; the CSV and JSON have it whole]"
 _DOUBLE_DIGITS_MAX: Final = 15
-_TAKEN_FOR_SOMETHING_ELSE: Final = ("=", "#")
-_RATIO_FORMAT: Final = "0.0000%"
-_BOLD: Final = Font(name="Calibri", sz=11, b=True)
-
-# The order of a font's parts that the file format's schema demands; openpyxl writes another one.
-Font.__elements__ = (
-    "b", "i", "strike", "condense", "extend", "outline", "shadow", "u", "vertAlign", "sz", "color", "name", "family",
-    "charset", "scheme",
-)  # fmt: skip
+_FLUSH_ROWS: Final = 500
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+_UNIX: Final = 3
+_READABLE: Final = 0o644 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,80 +49,94 @@ class Ratio:
 Cell = str | int | Decimal | Formula | Ratio
 
 
-class Sheet:
-    """One worksheet of an invoice in one currency: a header row that stays in sight, then rows."""
+class Book:
+    """A workbook being written from a template; its sheets are filled one after the other."""
 
-    def __init__(self, workbook: Any, title: str, widths: Sequence[int], currency: str) -> None:
-        self._sheet = workbook.create_sheet(title)
-        self._sheet.freeze_panes = "A2"  # panes and widths must be set before the first row, or they are lost
-        self._set_widths(widths)
-        self._currency = currency
-        digits = minor_unit(currency)
-        self._money_format = "#,##0" + ("." + "0" * digits if digits else "")
-        self._cells: dict[tuple[int, str], Any] = {}
-        self._titles: list[Any] = []
+    def __init__(self, path: Path, made_from: Template, title: str, currency: str) -> None:
+        self._template, self._currency = made_from, currency
+        self._archive = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED)
+        for name, content in made_from.parts.items():
+            self._archive.writestr(_member(name), content.replace(TITLE.encode(), escape(title).encode()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._archive.close()
+
+    @contextmanager
+    def sheet(self, title: str) -> Iterator[Sheet]:
+        """Fill a sheet of the template."""
+        name, before, after = self._template.sheets[title]
+        with self._archive.open(_member(name), "w") as stream:
+            stream.write(before + b"<sheetData>")
+            sheet = Sheet(stream, self._template, self._currency)
+            yield sheet
+            sheet.flush()
+            stream.write(b"</sheetData>" + after)
+
+
+class Sheet:
+    """One sheet of an invoice in one currency; `rows` is how many it has so far."""
+
+    def __init__(self, stream: IO[bytes], made_from: Template, currency: str) -> None:
+        self._stream, self._currency = stream, currency
+        self._bold, self._money, self._ratio = made_from.bold, made_from.money, made_from.ratio
+        self._waiting: list[str] = []
         self.rows = 0
 
     def header(self, *titles: str) -> None:
         """Write a row of bold column titles."""
-        self._sheet.append([self._bold(column, title) for column, title in enumerate(titles)])
-        self.rows += 1
+        self._row([_inline(title, f' s="{self._bold}"') for title in titles])
 
     def row(self, *cells: Cell) -> None:
-        """Write a row: text as text, `Decimal` as an amount in the document's currency."""
-        self._sheet.append([self._cell(column, cell) for column, cell in enumerate(cells)])
+        """Write a row: text as text, `Decimal` as an amount in the document's currency; empty text is no cell."""
+        self._row([self._cell(cell) if cell != "" else "" for cell in cells])
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self._stream.write("".join(self._waiting).encode())
+        self._waiting.clear()
+
+    def _row(self, cells: list[str]) -> None:
         self.rows += 1
+        placed = (f'<c r="{get_column_letter(n)}{self.rows}"{cell}' for n, cell in enumerate(cells, start=1) if cell)
+        self._waiting.append(f'<row r="{self.rows}">{"".join(placed)}</row>')
+        if len(self._waiting) >= _FLUSH_ROWS:
+            self.flush()
 
-    def _cell(self, column: int, value: Cell) -> Any:
+    def _cell(self, value: Cell) -> str:
         if isinstance(value, str):
-            return self._text(value) if value else None
+            return _inline(value)
         if isinstance(value, Decimal):
-            return self._amount(column, value)
+            return self._amount(value)
         if isinstance(value, Formula):
-            return self._styled(column, self._money_format, value.expression)
+            return f' s="{self._money}"><f>{escape(value.expression)}</f></c>'
         if isinstance(value, Ratio):
-            return self._styled(column, _RATIO_FORMAT, value.value)
-        return value
+            return f' s="{self._ratio}"><v>{text(value.value)}</v></c>'
+        return f"><v>{value}</v></c>"
 
-    def _text(self, value: str) -> Any:
-        written = clean(value)
-        if len(written) > TEXT_CHARACTERS_MAX:
-            written = written[: TEXT_CHARACTERS_MAX - len(_CUT)] + _CUT
-        if not written.startswith(_TAKEN_FOR_SOMETHING_ELSE):
-            return written
-        cell = WriteOnlyCell(self._sheet, written)
-        cell.data_type = "s"
-        return cell
-
-    def _amount(self, column: int, value: Decimal) -> Any:
+    def _amount(self, value: Decimal) -> str:
+        written = minor_text(value, self._currency)
         if len(value.as_tuple().digits) > _DOUBLE_DIGITS_MAX:
-            return minor_text(value, self._currency)
-        return self._styled(column, self._money_format, value)
+            return _inline(written)
+        return f' s="{self._money}"><v>{written}</v></c>'
 
-    def _styled(self, column: int, number_format: str, value: Any) -> Any:
-        cell = self._cells.get((column, number_format))
-        if cell is None:
-            cell = self._cells[column, number_format] = WriteOnlyCell(self._sheet)
-            cell.number_format = number_format
-        cell.value = value
-        return cell
 
-    def _bold(self, column: int, title: str) -> Any:
-        if not self._titles:
-            self._titles.append(WriteOnlyCell(self._sheet))
-            self._titles[0].font = _BOLD
-        while column >= len(self._titles):
-            self._titles.append(WriteOnlyCell(self._sheet))
-            self._titles[-1]._style = self._titles[0]._style  # finding a font's number again for each title is slow
-        cell = self._titles[column]
-        cell.value = clean(title)
-        return cell
+def _inline(value: str, style: str = "") -> str:
+    """A text cell from its attributes on."""
+    written = clean(value)
+    if len(written) > TEXT_CHARACTERS_MAX:
+        written = written[: TEXT_CHARACTERS_MAX - len(_CUT)] + _CUT
+    return f'{style} t="inlineStr"><is><t xml:space="preserve">{escape(written)}</t></is></c>'
 
-    def _set_widths(self, widths: Sequence[int]) -> None:
-        """One element for each run of equally wide columns: they are slow to write."""
-        first = 1
-        for column, width in enumerate(widths, start=1):
-            if column == len(widths) or widths[column] != width:
-                dimension = ColumnDimension(self._sheet, min=first, max=column, width=width, customWidth=True)
-                self._sheet.column_dimensions[f"{first}"] = dimension
-                first = column + 1
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """A member whose header depends on its name alone: fixed date, system and mode."""
+    member = zipfile.ZipInfo(name, _DATE)
+    member.create_system = _UNIX
+    member.external_attr = _READABLE
+    member.compress_type = zipfile.ZIP_DEFLATED
+    return member

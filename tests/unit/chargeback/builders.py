@@ -61,6 +61,6 @@ def issued_invoice(
     document = draw_up(PERIOD, cost_center, currency, "EffectiveCost", charges, invoiced)
     draft = draft_invoice(
         document, allocation_run(), CostCenter(cost_center_id=cost_center, name=name, owner="lead@example.com"),
-        revision=1, prepared_by="preparer", previous_total=Decimal("400.1"),
+        revision=1, prepared_by="preparer", previous_total=Decimal(400),
     )  # fmt: skip
     return msgspec.structs.replace(draft, number=number, status="issued", approved_by="approver")

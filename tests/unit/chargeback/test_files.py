@@ -80,7 +80,7 @@ def test_totals_are_values_with_formulas_beside_them(workbook: Path) -> None:
     invoice = hostile_invoice()
     facts = {row[0]: row[1] for row in sheet(workbook, "Summary")}
     assert Decimal(repr(facts["Total"])) == invoice.total
-    assert Decimal(repr(facts["Total of the period before"])) == Decimal("400.1")
+    assert Decimal(repr(facts["Total of the period before"])) == 400
     checks = sheet(workbook, "Checks")
     assert Decimal(repr(checks[1][1])) == invoice.total
     assert len(checks) == 7
