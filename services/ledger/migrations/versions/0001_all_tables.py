@@ -24,10 +24,19 @@ END $$
 
 def upgrade() -> None:
     """Create everything in an empty schema."""
-    _streams()
-    _facts()
+    _positions()
+    _delivery_progress()
+    _delivery_sums()
+    _holes()
+    _dead_letters()
+    _outbox()
+    _cost_totals()
+    _documents()
+    _allocations()
+    _invoices()
     _periods()
-    _journal()
+    _entries()
+    _postings()
     op.execute(APPEND_ONLY)
     for table in ("entries", "postings"):
         op.execute(
@@ -46,7 +55,7 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION ledger.refuse_change()")
 
 
-def _streams() -> None:
+def _positions() -> None:
     op.create_table(
         "positions",
         sa.Column("stream", sa.Text(), nullable=False),
@@ -56,6 +65,9 @@ def _streams() -> None:
         sa.PrimaryKeyConstraint("stream", "topic", "partition", name=op.f("pk_positions")),
         schema="ledger",
     )
+
+
+def _delivery_progress() -> None:
     op.create_table(
         "delivery_progress",
         sa.Column("stream", sa.Text(), nullable=False),
@@ -65,6 +77,9 @@ def _streams() -> None:
         sa.PrimaryKeyConstraint("stream", "delivery_id", "partition", name=op.f("pk_delivery_progress")),
         schema="ledger",
     )
+
+
+def _delivery_sums() -> None:
     op.create_table(
         "delivery_sums",
         sa.Column("stream", sa.Text(), nullable=False),
@@ -80,6 +95,9 @@ def _streams() -> None:
         ),
         schema="ledger",
     )
+
+
+def _holes() -> None:
     op.create_table(
         "holes",
         sa.Column("delivery_id", sa.Text(), nullable=False),
@@ -89,6 +107,9 @@ def _streams() -> None:
         sa.PrimaryKeyConstraint("delivery_id", "partition", "got", name=op.f("pk_holes")),
         schema="ledger",
     )
+
+
+def _dead_letters() -> None:
     op.create_table(
         "dead_letters",
         sa.Column("dead_letter_id", sa.Text(), nullable=False),
@@ -109,6 +130,9 @@ def _streams() -> None:
         sa.PrimaryKeyConstraint("dead_letter_id", name=op.f("pk_dead_letters")),
         schema="ledger",
     )
+
+
+def _outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -123,7 +147,7 @@ def _streams() -> None:
     )
 
 
-def _facts() -> None:
+def _cost_totals() -> None:
     op.create_table(
         "cost_totals",
         sa.Column("billing_period", sa.Text(), nullable=False),
@@ -146,6 +170,9 @@ def _facts() -> None:
         ),
         schema="ledger",
     )
+
+
+def _documents() -> None:
     op.create_table(
         "documents",
         sa.Column("document_id", sa.Text(), nullable=False, comment="<kind>/<id>"),
@@ -160,6 +187,9 @@ def _facts() -> None:
         sa.PrimaryKeyConstraint("document_id", name=op.f("pk_documents")),
         schema="ledger",
     )
+
+
+def _allocations() -> None:
     op.create_table(
         "allocations",
         sa.Column("allocation_id", sa.Text(), nullable=False),
@@ -180,6 +210,9 @@ def _facts() -> None:
     op.create_index(
         op.f("ix_ledger_allocations_billing_period"), "allocations", ["billing_period"], unique=False, schema="ledger"
     )
+
+
+def _invoices() -> None:
     op.create_table(
         "invoices",
         sa.Column("invoice_id", sa.Text(), nullable=False),
@@ -230,7 +263,7 @@ def _periods() -> None:
     )
 
 
-def _journal() -> None:
+def _entries() -> None:
     op.create_table(
         "entries",
         sa.Column("billing_period", sa.Text(), nullable=False),
@@ -247,6 +280,9 @@ def _journal() -> None:
         sa.UniqueConstraint("source", name=op.f("uq_entries_source")),
         schema="ledger",
     )
+
+
+def _postings() -> None:
     op.create_table(
         "postings",
         sa.Column("billing_period", sa.Text(), nullable=False),
