@@ -19,11 +19,13 @@ from shared.cost_stream import CostGroup
 from shared.projection import Key
 
 _STAGED = {
-    "lens_id": "text", "partition": "int", "dimensions_hash": "bytea", "billing_period": "text", "dimensions": "text",
-    "billed_cost": "numeric", "effective_cost": "numeric", "events": "bigint",
+    "partition": "int", "dimensions_hash": "bytea", "billing_period": "text", "dimensions": "text",
+    "billed_cost": "text", "effective_cost": "text", "events": "bigint",
 }  # fmt: skip
 _UPSERT = f"""
-    INSERT INTO {buckets.fullname} AS b ({", ".join(_STAGED)}) SELECT * FROM pg_temp.staged_buckets
+    INSERT INTO {buckets.fullname} AS b (lens_id, {", ".join(_STAGED)})
+    SELECT :lens_id, partition, dimensions_hash, billing_period, dimensions, CAST(billed_cost AS numeric),
+    CAST(effective_cost AS numeric), events FROM pg_temp.staged_buckets
     ON CONFLICT (lens_id, partition, dimensions_hash) DO UPDATE SET events = b.events + excluded.events,
     billed_cost = b.billed_cost + excluded.billed_cost, effective_cost = b.effective_cost + excluded.effective_cost
 """  # noqa: S608
@@ -42,9 +44,9 @@ async def add_costs(conn: AsyncConnection, lens_id: str, groups: Sequence[CostGr
             before = merged.setdefault((group.partition, key), amounts)
             if before is not amounts:
                 merged[group.partition, key] = [old + new for old, new in zip(before, amounts, strict=True)]
-    rows = [_row(lens_id, partition, key, amounts) for (partition, key), amounts in merged.items()]
-    rows.sort(key=itemgetter(1, 2))
-    await copy_and_execute(conn, "staged_buckets", _STAGED, rows, _UPSERT)
+    rows = [_row(partition, key, amounts) for (partition, key), amounts in merged.items()]
+    rows.sort(key=itemgetter(0, 1))
+    await copy_and_execute(conn, "staged_buckets", _STAGED, rows, _UPSERT, lens_id=lens_id)
 
 
 async def of_period(conn: AsyncConnection, lens_id: str, billing_period: str) -> list[Bucket]:
@@ -74,9 +76,11 @@ async def drop(conn: AsyncConnection, lens_id: str) -> None:
     await conn.execute(delete(buckets).where(buckets.c.lens_id == lens_id))
 
 
-def _row(lens_id: str, partition: int, key: Key, amounts: list[Any]) -> tuple[Any, ...]:
+def _row(partition: int, key: Key, amounts: list[Any]) -> tuple[Any, ...]:
+    """A staged row; amounts go as text, which the driver copies in a third of the time it takes for decimals."""
     digest, values = _identity(key)
-    return (lens_id, partition, digest, key[0], values, *amounts)
+    billed_cost, effective_cost, events = amounts
+    return (partition, digest, key[0], values, str(billed_cost), str(effective_cost), events)
 
 
 @functools.lru_cache(_IDENTITIES_MAX)
