@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from apportion.run import InputRefused, Job, Outcome, Progress, Stuck, run
 from deploy.local.errors import LocalStackError
@@ -102,16 +102,9 @@ def finish(job: Job, as_json: bool) -> None:
 
 
 def show(outcome: Outcome, destination: Path) -> None:
-    """Print the outcome as a table a controller can read, then where the files lie."""
-    table = Table("period", "state", "cost events", "basis", "cost", "allocated", "suspense", "invoiced", "rounding",
-                  "documents", title="From cost events to internal invoices")  # fmt: skip
-    for p in outcome.periods:
-        cost = p["effective_cost"] if p["basis"] == "EffectiveCost" else p["billed_cost"]
-        table.add_row(
-            p["period"], p["state"], f"{p['rows']:,}", p["basis"] or "", f"{cost} {p['currency']}", p["allocated"],
-            p["suspense"], p["invoiced"], p["rounding"], str(p["documents"]),
-        )  # fmt: skip
-    out.print(table)
+    """Print the outcome as tables a controller can read, then where the files lie."""
+    for period in outcome.periods:
+        out.print(_figures(period))
     for broken in (b for p in outcome.periods for b in p["breaks"]):
         out.print(f"[red]break[/red] {broken['code']}: {broken['message']}")
     for finding in outcome.findings:
@@ -120,8 +113,28 @@ def show(outcome: Outcome, destination: Path) -> None:
         out.print(f"[red]{outcome.rejected:,} rows were rejected[/red]; see {destination}/summary.json")
     for period in sorted({p["period"] for p in outcome.periods if p["documents"]}):
         out.print(f"files of {period}: {destination / period}")
-    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.seconds.items())
-    out.print(f"summary: {destination / 'summary.json'}   ({steps})")
+    out.print(f"summary: {destination / 'summary.json'}")
+    out.print("seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome.seconds.items()))
+
+
+def _figures(period: dict[str, Any]) -> Table:
+    """One month and currency, in the order in which each line has to follow from the one before."""
+    table = Table(f"{period['period']} {period['currency']}", Column(period["state"], justify="right"))
+    basis = "effective_cost" if period["basis"] == "EffectiveCost" else "billed_cost"
+    rows = {
+        "provider invoices": period["provider_invoiced"] or "none given",
+        "billed cost": period["billed_cost"],
+        "cost events": f"{period['rows']:,}",
+        f"cost to allocate ({period['basis'] or 'no rule set'})": period[basis],
+        "allocated": period["allocated"],
+        "suspense": period["suspense"],
+        "invoiced": period["invoiced"],
+        "rounding": period["rounding"],
+        "documents": str(period["documents"]),
+    }
+    for name, figure in rows.items():
+        table.add_row(name, figure)
+    return table
 
 
 @contextmanager
