@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.chargeback import metrics
 from services.chargeback.domain.lifecycle import AlreadyIssued
-from services.chargeback.drafting import Drafting
+from services.chargeback.drafting import DocumentTooLarge, Drafting
 from services.chargeback.filing import Filing
 from services.chargeback.store import invoices, references
 from shared.events import InvoiceRun
@@ -62,7 +62,7 @@ class Desk:
     async def _draft(self, billing_period: str) -> None:
         try:
             run = await self._drafting.draft(billing_period)
-        except AlreadyIssued as error:
+        except (AlreadyIssued, DocumentTooLarge) as error:
             self._trouble(billing_period, str(error))
             return
         self._done(run)

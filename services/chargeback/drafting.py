@@ -21,9 +21,24 @@ from shared import failpoints
 from shared.database import try_lock_transaction
 from shared.events import Allocation, AllocationRun, Invoice, InvoiceRun, Period, encode
 from shared.outbox import enqueue
+from shared.publisher import BATCH_BYTES_MAX
 
 _CHUNK_DOCUMENTS = 200
+_HEADROOM_BYTES = 8_192
+DOCUMENT_BYTES_MAX = BATCH_BYTES_MAX - _HEADROOM_BYTES
+"""What one record can carry, less what its key, headers, number and approval will add."""
 _DECODER = msgspec.json.Decoder(Allocation)
+
+
+class DocumentTooLarge(ValueError):
+    """An invoice has more lines than one record on the invoices topic can carry."""
+
+    def __init__(self, cost_center: str, currency: str, lines: int, size_bytes: int) -> None:
+        self.cost_center, self.currency, self.lines, self.size_bytes = cost_center, currency, lines, size_bytes
+        super().__init__(
+            f"the invoice of {cost_center} in {currency} has {lines} lines and {size_bytes} bytes; a record holds "
+            f"{DOCUMENT_BYTES_MAX}: give some of its accounts to a cost center of their own, or raise the limit"
+        )
 
 
 class Drafting:
@@ -48,6 +63,7 @@ class Drafting:
 
         Raises:
             AlreadyIssued: the period is issued, and this run's lines are others.
+            DocumentTooLarge: an invoice can't be published; nothing is drafted.
         """
         async with self._engine.connect() as conn:
             await conn.execution_options(isolation_level="REPEATABLE READ")
@@ -94,7 +110,7 @@ class Drafting:
         await invoices.remove_drafts(conn, run.billing_period)
         chunk: list[tuple[Invoice, bytes]] = []
         async for invoice in _drafts(conn, run, revision, prepared_by):
-            document = encode(invoice)
+            document = _checked(invoice, encode(invoice))
             control.count(invoice, document)
             chunk.append((invoice, document))
             if len(chunk) == _CHUNK_DOCUMENTS:
@@ -139,6 +155,13 @@ async def _drafts(conn: AsyncConnection, run: AllocationRun, revision: int, prep
             prepared_by=prepared_by,
             previous_total=previous.get((cost_center, currency)),
         )
+
+
+def _checked(invoice: Invoice, document: bytes) -> bytes:
+    """Refuse before anything is written what the outbox could never get rid of."""
+    if len(document) > DOCUMENT_BYTES_MAX:
+        raise DocumentTooLarge(invoice.cost_center, invoice.currency, len(invoice.lines), len(document))
+    return document
 
 
 def _check_conservation(drafted: InvoiceRun, run: AllocationRun) -> None:

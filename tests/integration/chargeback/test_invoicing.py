@@ -136,6 +136,19 @@ async def test_decisions_out_of_turn_are_refused(world: World) -> None:
     assert (await world.status())["status"] == "drafted"
 
 
+async def test_an_invoice_that_no_record_can_carry_is_not_drafted_and_named(world: World) -> None:
+    lines = [allocation(number, CENTERS[0], "direct", "1.5") for number in range(2_500)]
+    await world.send_month(lines)
+    world.start()
+
+    async def refused() -> bool:
+        return any("2500 lines" in reason for reason in (await world.status())["waiting_for"])
+
+    await until(refused, "the document is refused")
+    assert (await world.status())["status"] == "none"
+    assert await world.read(topics.INVOICES.name) == []
+
+
 async def test_the_api_lists_shows_and_exports(world: World) -> None:
     await world.send_month(lines_of_a_month())
     world.start()
