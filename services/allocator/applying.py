@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.allocator import publishing
@@ -21,7 +23,7 @@ async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: st
     Raises:
         RuleSetInvalid: with everything that is wrong; then nothing was done.
     """
-    loaded = load(bundle)
+    loaded = await asyncio.to_thread(load, bundle)
     async with engine.begin() as conn:
         await lock_transaction(conn, SERVICE, "rule sets")
         known = await rule_sets.bundle(conn, loaded.version) is not None

@@ -6,6 +6,7 @@ currency, no event less and none more.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections import defaultdict
@@ -140,7 +141,7 @@ async def _loaded(conn: AsyncConnection, version: str) -> LoadedRuleSet:
         bundle = await rule_sets.bundle(conn, version)
         assert bundle is not None, f"rule set {version} is in force and not in the table"
         _CACHE.clear()
-        cached = _CACHE[version] = load(bundle)
+        cached = _CACHE[version] = await asyncio.to_thread(load, bundle)
     return cached
 
 

@@ -27,6 +27,9 @@ _ORIGIN: Final = (
 assert len(_ORIGIN) == len(GRAIN) - 1
 _REVISION: Final = b'"revision":1,'
 _RUN_ID: Final = b'"run_id":""'
+_LINE_HEADERS: Final = tuple(
+    header for header in cloud_event_headers("finops.allocation.v1", "", SERVICE) if header[0] != "ce_id"
+)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -82,11 +85,11 @@ def withdrawn(body: bytes) -> LineContent:
     return LineContent(line.allocation_id, line.cost_center, content, hashlib.sha256(content).digest())
 
 
-def allocation(topic: str, line: LineContent, revision: int, run_id: str) -> Outgoing:
+def allocation(topic: str, line: LineContent, revision: int, body: bytes) -> Outgoing:
     """A line for the allocations topic: partitioned by cost center, compacted by allocation."""
     key = f"{line.cost_center}/{line.allocation_id}".encode()
-    headers = cloud_event_headers("finops.allocation.v1", f"{line.allocation_id}/{revision}", SERVICE)
-    return Outgoing(topic, key, line.body(revision, run_id), headers, line.cost_center.encode())
+    headers = (*_LINE_HEADERS, ("ce_id", f"{line.allocation_id}/{revision}".encode()))
+    return Outgoing(topic, key, body, headers, line.cost_center.encode())
 
 
 def cost_center(prefix: str, record: CostCenter) -> Outgoing:

@@ -133,26 +133,26 @@ class Runner:
         known = await allocations.known(conn, inputs.billing_period)
         changed = 0
         for some in _slices(lines):
-            different = await asyncio.to_thread(_different, some, inputs, known, totals)
-            changed += await self._publish(conn, inputs.billing_period, run_id, different)
+            different = await asyncio.to_thread(_different, some, inputs, run_id, known, totals)
+            changed += await self._publish(conn, inputs.billing_period, different)
         gone = sorted(allocation_id for allocation_id, line in known.items() if line.live)
         for start in range(0, len(gone), _LINES_PER_SLICE):
             bodies = await allocations.bodies(conn, gone[start : start + _LINES_PER_SLICE])
             withdrawn = [publishing.withdrawn(body) for body in bodies]
-            different = [ChangedLine(line, known[line.allocation_id].revision + 1, live=False) for line in withdrawn]
-            changed += await self._publish(conn, inputs.billing_period, run_id, different)
+            different = [_changed(line, known[line.allocation_id], run_id, live=False) for line in withdrawn]
+            changed += await self._publish(conn, inputs.billing_period, different)
         return changed
 
-    async def _publish(self, conn: AsyncConnection, period: str, run_id: str, changed: Sequence[ChangedLine]) -> int:
-        await allocations.write(conn, period, run_id, changed)
+    async def _publish(self, conn: AsyncConnection, period: str, changed: Sequence[ChangedLine]) -> int:
+        await allocations.write(conn, period, changed)
         topic = self._prefix + topics.ALLOCATIONS.name
-        records = (publishing.allocation(topic, line, revision, run_id) for line, revision, _ in changed)
+        records = (publishing.allocation(topic, line, revision, body) for line, revision, _, body in changed)
         await enqueue(conn, STREAM_TABLES.outbox, records)
         return len(changed)
 
 
 def _different(
-    lines: Sequence[Line], inputs: Inputs, known: dict[str, KnownLine], totals: RunTotals
+    lines: Sequence[Line], inputs: Inputs, run_id: str, known: dict[str, KnownLine], totals: RunTotals
 ) -> list[ChangedLine]:
     """Count lines into the totals and return those that are new or changed; takes the others out of `known`."""
     changed: list[ChangedLine] = []
@@ -161,8 +161,13 @@ def _different(
         totals.add(line, content.content_hash)
         before = known.pop(line.allocation_id, None)
         if before is None or not before.live or before.content_hash != content.content_hash:
-            changed.append(ChangedLine(content, before.revision + 1 if before else 1, live=True))
+            changed.append(_changed(content, before, run_id, live=True))
     return changed
+
+
+def _changed(line: LineContent, before: KnownLine | None, run_id: str, *, live: bool) -> ChangedLine:
+    revision = before.revision + 1 if before is not None else 1
+    return ChangedLine(line, revision, live, line.body(revision, run_id))
 
 
 def _slices(lines: Sequence[Line]) -> Iterator[list[Line]]:

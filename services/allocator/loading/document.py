@@ -18,6 +18,7 @@ from services.allocator.loading.problems import Problems
 BYTES_MAX: Final = 1 << 20
 DEPTH_MAX: Final = 32
 TEXT_MAX: Final = 1_000
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def read_document(text: str, problems: Problems) -> Mapping | None:
         return None
     try:
         _refuse_aliases_and_depth(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         problems.add(
@@ -74,7 +75,7 @@ def read_document(text: str, problems: Problems) -> Mapping | None:
 
 def _refuse_aliases_and_depth(text: str) -> None:
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _refusal("anchors and aliases are not allowed", event)
         depth += isinstance(event, yaml.CollectionStartEvent)

@@ -33,11 +33,12 @@ class KnownLine(NamedTuple):
 
 
 class ChangedLine(NamedTuple):
-    """A line that a run changes, with its next revision."""
+    """A line that a run changes, with its next revision and its bytes on the topic."""
 
     line: LineContent
     revision: int
     live: bool
+    body: bytes
 
 
 async def known(conn: AsyncConnection, billing_period: str) -> dict[str, KnownLine]:
@@ -55,19 +56,11 @@ async def bodies(conn: AsyncConnection, allocation_ids: Sequence[str]) -> list[b
     return list(await conn.scalars(query.order_by(allocations.c.allocation_id)))
 
 
-async def write(conn: AsyncConnection, billing_period: str, run_id: str, changed: Iterable[ChangedLine]) -> None:
+async def write(conn: AsyncConnection, billing_period: str, changed: Iterable[ChangedLine]) -> None:
     """Write changed lines with their new revisions."""
     rows = [
-        (
-            line.allocation_id,
-            billing_period,
-            line.cost_center,
-            revision,
-            line.content_hash,
-            live,
-            line.body(revision, run_id),
-        )
-        for line, revision, live in changed
+        (line.allocation_id, billing_period, line.cost_center, revision, line.content_hash, live, body)
+        for line, revision, live, body in changed
     ]
     if rows:
         await copy_and_execute(conn, "staged_lines", _STAGED, rows, _UPSERT)

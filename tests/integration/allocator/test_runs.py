@@ -93,8 +93,7 @@ async def test_a_removed_event_is_noticed_and_named(world: World) -> None:
 
     delivery = await world.deliver(costs(60), leave_out=8)
 
-    reason = await world.waits(allocator, "of 10 events")
-    assert f"delivery {delivery.delivery_id}: partition 2 has 1 of 10 events" in reason
+    await world.waits(allocator, f"delivery {delivery.delivery_id}: partition 2 has 1 of 10 events")
 
     async def not_ready() -> str | None:
         answer = (await allocator.http.get("/readyz")).json()
