@@ -167,11 +167,14 @@ class Steps:
         state = self._services["ledger"].get(f"/v1/periods/{period}")["state"]
         if state == "blocked":
             return "blocked"
-        drafted = self._services["chargeback"].get(f"/v1/periods/{period}")["status"] == "drafted"
-        return "" if drafted else None
+        invoices = self._services["chargeback"].get(f"/v1/periods/{period}")
+        for reason in invoices["waiting_for"]:
+            self._progress(f"{period}: waiting: {reason}")
+        return "" if invoices["status"] == "drafted" else None
 
     def _issued(self, period: str) -> bool | None:
-        return self._services["chargeback"].get(f"/v1/periods/{period}")["status"] == "issued" or None
+        """Whether the documents are issued and their files lie where they belong."""
+        return bool(self._services["chargeback"].get(f"/v1/periods/{period}")["files"]) or None
 
     def _ended(self, period: str) -> bool | None:
         return self._services["ledger"].get(f"/v1/periods/{period}")["state"] in {"closed", "blocked"} or None

@@ -17,6 +17,12 @@ from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 BATCH_BYTES_MAX = 1 << 20
+"""How much is sent at once; a larger record travels alone."""
+
+RECORD_BYTES_MAX = 7 << 20
+"""The largest record; brokers and the topics concerned allow `MESSAGE_BYTES_MAX` for it and its frame."""
+
+MESSAGE_BYTES_MAX = 8 << 20
 _IN_FLIGHT_MAX = 5
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -62,7 +68,7 @@ class Publisher:
             acks="all",
             enable_idempotence=True,
             max_batch_size=BATCH_BYTES_MAX,
-            max_request_size=8 << 20,
+            max_request_size=MESSAGE_BYTES_MAX,
             request_timeout_ms=30_000,
         )
         await self._producer.start()
@@ -100,11 +106,12 @@ class Publisher:
         waiting: list[asyncio.Future[object]] = []
         batch = self.producer.create_batch()
         for record in records:
+            if len(record.value) > RECORD_BYTES_MAX:
+                raise RecordTooLarge(topic, record.key, len(record.value))
             if not self._append(batch, record):
                 waiting.append(await self.producer.send_batch(batch, topic, partition=partition))
                 batch = self.producer.create_batch()
-                if not self._append(batch, record):
-                    raise RecordTooLarge(topic, record.key, len(record.value))
+                self._append(batch, record)
             if len(waiting) >= _IN_FLIGHT_MAX:
                 await waiting.pop(0)
         waiting.append(await self.producer.send_batch(batch, topic, partition=partition))
@@ -117,8 +124,8 @@ class Publisher:
 
 
 class RecordTooLarge(ValueError):
-    """A single record is larger than a batch may be."""
+    """A single record is larger than the topics take."""
 
     def __init__(self, topic: str, key: bytes, size: int) -> None:
         self.topic, self.key, self.size = topic, key, size
-        super().__init__(f"record {key!r} for {topic} has {size} bytes; {BATCH_BYTES_MAX} is the most")
+        super().__init__(f"record {key!r} for {topic} has {size} bytes; {RECORD_BYTES_MAX} is the most")

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from shared.publisher import MESSAGE_BYTES_MAX
 from shared.topics import TOPICS, TopicSpec, dead_letters
 
 _CONSUMED = tuple(spec for spec in TOPICS if spec.name != "finops.reconciliations.v1")
@@ -98,9 +99,11 @@ async def _differences(admin: AIOKafkaAdminClient, name: str, wanted: dict[str, 
 def _config(spec: TopicSpec) -> dict[str, str]:
     cleanup = "compact" if spec.compacted else "delete"
     retention = {} if spec.compacted else {"retention.ms": str(spec.retention_ms)}
-    return {"cleanup.policy": cleanup, **retention}
+    size = {"max.message.bytes": str(MESSAGE_BYTES_MAX)} if spec.large_records else {}
+    return {"cleanup.policy": cleanup, **retention, **size}
 
 
 def _dead_letter_spec(spec: TopicSpec) -> TopicSpec:
     """Dead letters stay until somebody deletes them: what was refused is evidence."""
-    return TopicSpec(dead_letters(spec.name), spec.key, "its consumers", retention_ms=_DEAD_LETTER_RETENTION_MS)
+    return TopicSpec(dead_letters(spec.name), spec.key, "its consumers", retention_ms=_DEAD_LETTER_RETENTION_MS,
+                     large_records=spec.large_records)  # fmt: skip

@@ -21,6 +21,7 @@ class TopicSpec:
     partitions: int = 1
     compacted: bool = False
     retention_ms: int = _MONTHS_13_MS
+    large_records: bool = False
 
 
 COSTS: Final = TopicSpec("finops.costs.v1", "none: the partition is chosen by intake", "intake", partitions=6)
@@ -34,7 +35,7 @@ ALLOCATIONS: Final = TopicSpec(
     "finops.allocations.v1", "cost center/allocation id", "allocator", partitions=6, compacted=True
 )
 ALLOCATION_RUNS: Final = TopicSpec("finops.allocation-runs.v1", "billing period", "allocator")
-INVOICES: Final = TopicSpec("finops.invoices.v1", "invoice id", "chargeback", partitions=6)
+INVOICES: Final = TopicSpec("finops.invoices.v1", "invoice id", "chargeback", partitions=6, large_records=True)
 INVOICE_RUNS: Final = TopicSpec("finops.invoice-runs.v1", "billing period", "chargeback")
 PERIODS: Final = TopicSpec("finops.periods.v1", "billing period", "ledger", compacted=True)
 RECONCILIATIONS: Final = TopicSpec("finops.reconciliations.v1", "billing period", "ledger", compacted=True)

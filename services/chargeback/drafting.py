@@ -21,11 +21,10 @@ from shared import failpoints
 from shared.database import try_lock_transaction
 from shared.events import Allocation, AllocationRun, Invoice, InvoiceRun, Period, encode
 from shared.outbox import enqueue
-from shared.publisher import BATCH_BYTES_MAX
+from shared.publisher import RECORD_BYTES_MAX
 
 _CHUNK_DOCUMENTS = 200
-_HEADROOM_BYTES = 8_192
-DOCUMENT_BYTES_MAX = BATCH_BYTES_MAX - _HEADROOM_BYTES
+DOCUMENT_BYTES_MAX = RECORD_BYTES_MAX
 """What one record can carry, less what its key, headers, number and approval will add."""
 _DECODER = msgspec.json.Decoder(Allocation)
 

@@ -9,8 +9,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from shared.outbox import CHUNK_RECORDS, OutboxRelay, enqueue
-from shared.publisher import Outgoing, partition_of
-from shared.topics import ALLOCATIONS
+from shared.publisher import RECORD_BYTES_MAX, Outgoing, Publisher, RecordTooLarge, partition_of
+from shared.topics import ALLOCATIONS, INVOICES
 from tests.integration.shared.support import STREAM_TABLES, Probe, until
 
 
@@ -20,9 +20,12 @@ async def probe(kafka_bootstrap: str, database_url: str, topic_prefix: str) -> A
         yield running
 
 
-async def read_all(probe: Probe, expected: int) -> list[tuple[int, bytes, bytes]]:
+async def read_all(probe: Probe, expected: int, topic: str = ALLOCATIONS.name) -> list[tuple[int, bytes, bytes]]:
     consumer = AIOKafkaConsumer(
-        probe.prefix + ALLOCATIONS.name, bootstrap_servers=probe.bootstrap, auto_offset_reset="earliest"
+        probe.prefix + topic,
+        bootstrap_servers=probe.bootstrap,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=8 << 20,
     )
     await consumer.start()
     found: list[tuple[int, bytes, bytes]] = []
@@ -66,3 +69,13 @@ async def test_a_rolled_back_transaction_publishes_nothing(probe: Probe) -> None
             await enqueue(conn, STREAM_TABLES.outbox, [Outgoing(probe.prefix + ALLOCATIONS.name, b"k", b"v")])
             raise RuntimeError("the effect failed")
     assert await probe.count("outbox") == 0
+
+
+async def test_a_record_larger_than_a_batch_travels_alone_and_a_too_large_one_is_refused(probe: Probe) -> None:
+    topic = probe.prefix + INVOICES.name
+    async with Publisher(probe.bootstrap, "test") as publisher:
+        await publisher.publish(Outgoing(topic, b"k", bytes(size)) for size in (10, RECORD_BYTES_MAX, 10))
+        with pytest.raises(RecordTooLarge, match="7340033 bytes"):
+            await publisher.publish([Outgoing(topic, b"k", bytes(RECORD_BYTES_MAX + 1))])
+    found = await read_all(probe, 3, INVOICES.name)
+    assert [len(value) for _, _, value in found] == [10, RECORD_BYTES_MAX, 10]
