@@ -102,9 +102,9 @@ def _open_letters() -> list[dict[str, Any]]:
 
 
 def _replayed(service: str, letter_id: str) -> dict[str, str]:
-    remote = Remote(service, getattr(ServiceUrls(), f"{service}_url"))
     try:
-        remote.post(f"/v1/dead-letters/{letter_id}/replay")
+        with Remote(service, getattr(ServiceUrls(), f"{service}_url")) as remote:
+            remote.post(f"/v1/dead-letters/{letter_id}/replay")
     except Refused as error:
         return {"service": service, "id": letter_id, "reason": str(error)}
     return {"service": service, "id": letter_id, "reason": ""}

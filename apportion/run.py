@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,8 +89,11 @@ def run(job: Job, progress: Progress) -> Outcome:
         with outcome.timed("total"), Stack(stack_dir, progress=progress) as stack:
             with outcome.timed("stack"):
                 start_stack(stack, job.out.absolute(), progress)
-            services = {service: Remote(service, stack.url(service)) for service in SERVICES}
-            Steps(job, services, outcome, progress, lambda: _raise_if_dead(stack)).all()
+            with ExitStack() as connections:
+                services = {
+                    service: connections.enter_context(Remote(service, stack.url(service))) for service in SERVICES
+                }
+                Steps(job, services, outcome, progress, lambda: _raise_if_dead(stack)).all()
     except InputRefused:
         shutil.rmtree(job.out if created else stack_dir)
         raise

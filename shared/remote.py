@@ -7,7 +7,8 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 
@@ -31,11 +32,19 @@ class Refused(Exception):
 
 
 class Remote:
-    """One service by its base URL; connections are kept for the next request."""
+    """One service by its base URL; connections are kept for the next request until the `with` block ends."""
 
     def __init__(self, service: str, url: str) -> None:
         self._service, self._url = service, url
         self._client = httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
 
     def get(self, path: str, **params: str) -> Any:
         """GET; the decoded answer. Raises `Refused` or `Unreachable`."""

@@ -62,9 +62,9 @@ class ServiceCommands:
         return folder
 
     def _end_on_refusal(self, verb: str, *arguments: Any, **params: Any) -> Any:
-        remote = Remote(self._service, str(getattr(ServiceUrls(), f"{self._service}_url")))
         try:
-            return getattr(remote, verb)(*arguments, **params)
+            with Remote(self._service, getattr(ServiceUrls(), f"{self._service}_url")) as remote:
+                return getattr(remote, verb)(*arguments, **params)
         except Unreachable as error:
             fail(str(error), FAULT)
         except Refused as error:

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
-import tempfile
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Annotated, Any, NoReturn
+from typing import Annotated, Any
 from urllib.parse import quote
 
-import httpx
+import msgspec
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from services.chargeback.terminal import invoice_view
-from shared.events import Invoice, decode
-from shared.settings import ServiceUrls
+from shared.events import Invoice
+from shared.terminal import BLOCKED, FAULT, Json, ServiceCommands, err, fail, out, print_json
 
 app = typer.Typer(
     name="invoices", no_args_is_help=True, help="Internal invoices: list and read them, approve, issue, export."
 )
-_console, _errors = Console(), Console(stderr=True)
-_TIMEOUT_SECONDS = 120
+_CHARGEBACK = ServiceCommands("chargeback")
 _FILES_SECONDS_MAX = 900
 _POLL_SECONDS = 0.3
 
 Period = Annotated[str, typer.Argument(metavar="PERIOD", help="Billing period, YYYY-MM.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables; amounts are decimal strings.")]
 
 
 class Status(StrEnum):
@@ -49,9 +43,9 @@ def list_invoices(
 ) -> None:
     """List invoices: number (once issued), cost center, total."""
     params = {"period": period, "status": status.value if status else None}
-    rows = _call("GET", "/v1/invoices", params={name: value for name, value in params.items() if value})
+    rows = _CHARGEBACK.get("/v1/invoices", **{name: value for name, value in params.items() if value})
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     table = Table("Number or id", "Period", "Cost center", "Status", "Lines", "Total", "Currency")
     for row in rows:
@@ -59,7 +53,7 @@ def list_invoices(
             row["number"] or row["invoice_id"], row["billing_period"], escape(row["cost_center"]), row["status"],
             str(row["lines"]), row["total"], row["currency"],
         )  # fmt: skip
-    _console.print(table)
+    out.print(table)
 
 
 @app.command("show")
@@ -68,11 +62,11 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one invoice line by line: what, of which account, by which rule and share, exact and charged."""
-    document = _request("GET", f"/v1/invoices/{quote(invoice, safe='')}").content
+    document = _CHARGEBACK.get(f"/v1/invoices/{quote(invoice, safe='')}")
     if as_json:
-        _print_json(json.loads(document))
+        print_json(document)
         return
-    _console.print(invoice_view(decode(Invoice, document)))
+    out.print(invoice_view(msgspec.convert(document, Invoice)))
 
 
 @app.command("approve")
@@ -82,7 +76,7 @@ def approve(
     as_json: Json = False,
 ) -> None:
     """Approve all drafted invoices of a period, as a second person."""
-    answer = _call("POST", f"/v1/periods/{period}/approve", json={"approved_by": approved_by})
+    answer = _CHARGEBACK.post(f"/v1/periods/{period}/approve", {"approved_by": approved_by})
     _report(answer, as_json, f"approved by {answer.get('approved_by')}")
 
 
@@ -93,7 +87,7 @@ def issue(
     as_json: Json = False,
 ) -> None:
     """Give numbers to all approved invoices of a period, freeze them, and publish their files."""
-    answer = _call("POST", f"/v1/periods/{period}/issue")
+    answer = _CHARGEBACK.post(f"/v1/periods/{period}/issue")
     if wait and not answer["files"]:
         answer = _wait_for_files(period)
     _report(answer, as_json, f"issued; files in {answer['files']}" if answer["files"] else "issued; files follow")
@@ -102,89 +96,36 @@ def issue(
 @app.command("export")
 def export(
     period: Period,
-    out: Annotated[Path, typer.Option(help="Directory to put the batch folder in; nothing there is overwritten.")],
+    destination: Annotated[Path, typer.Option("--out", help="Directory to put the batch folder in.")] = Path(),
 ) -> None:
     """Fetch the published files of a period: documents, tables, manifest and SHA256SUMS."""
-    target = out / f"{period}-invoices-r1"
-    if target.exists():
-        _fail("exists", f"{target} is there already; nothing was overwritten")
-    with tempfile.TemporaryFile() as archive:
-        _download(f"/v1/periods/{period}/export", archive)
-        with tarfile.open(fileobj=archive) as members:
-            members.extractall(out, filter="data")
-    _console.print(f"{target}: check with `sha256sum -c SHA256SUMS`")
-
-
-def _download(path: str, file: IO[bytes]) -> None:
-    with httpx.stream("GET", _url(path), timeout=_TIMEOUT_SECONDS) as response:
-        if response.is_error:
-            response.read()
-            _refused(response)
-        for chunk in response.iter_bytes():
-            file.write(chunk)
-    file.seek(0)
+    folder = _CHARGEBACK.fetch_folder(f"/v1/periods/{period}/export", destination)
+    out.print(f"{folder}: check with `sha256sum -c SHA256SUMS`")
 
 
 def _wait_for_files(period: str) -> Any:
     deadline = time.monotonic() + _FILES_SECONDS_MAX
-    with _errors.status(f"writing the files of {period}"):
+    with err.status(f"writing the files of {period}"):
         while True:
-            answer = _call("GET", f"/v1/periods/{period}")
+            answer = _CHARGEBACK.get(f"/v1/periods/{period}")
             if answer["files"]:
                 return answer
             if answer["waiting_for"]:
-                _fail("waiting", "; ".join(answer["waiting_for"]))
+                fail("; ".join(answer["waiting_for"]), BLOCKED)
             if time.monotonic() > deadline:
-                _fail(
-                    "timeout", f"no files after {_FILES_SECONDS_MAX} s; `apportion invoices issue {period}` waits again"
-                )
+                fail(f"no files after {_FILES_SECONDS_MAX} s; `apportion invoices issue {period}` waits again", FAULT)
             time.sleep(_POLL_SECONDS)
 
 
 def _report(answer: dict[str, Any], as_json: bool, what: str) -> None:
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
-    _console.print(f"{answer['billing_period']}: {escape(what)}")
+    out.print(f"{answer['billing_period']}: {escape(what)}")
     table = Table("Currency", "Documents", "Lines", "Invoiced", "Allocated", "Rounding")
     for total in answer["totals"]:
         table.add_row(
             total["currency"], str(total["documents"]), str(total["lines"]), total["invoiced"], total["allocated"],
             total["rounding"],
         )  # fmt: skip
-    _console.print(table)
-
-
-def _call(method: str, path: str, **options: Any) -> Any:
-    return _request(method, path, **options).json()
-
-
-def _request(method: str, path: str, **options: Any) -> httpx.Response:
-    try:
-        response = httpx.request(method, _url(path), timeout=_TIMEOUT_SECONDS, **options)
-    except httpx.TransportError as error:
-        _fail("unreachable", f"chargeback does not answer at {_url('')}: {error}. Is the stack up (`apportion up`)?")
-    if response.is_error:
-        _refused(response)
-    return response
-
-
-def _refused(response: httpx.Response) -> NoReturn:
-    try:
-        error = response.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        _fail(str(response.status_code), response.text[:500])
-    _fail(error["code"], error["message"])
-
-
-def _fail(code: str, message: str) -> NoReturn:
-    _errors.print(f"[red]{escape(code)}[/red]: {escape(message)}", highlight=False)
-    raise typer.Exit(1)
-
-
-def _url(path: str) -> str:
-    return ServiceUrls().chargeback_url.rstrip("/") + path
-
-
-def _print_json(value: Any) -> None:
-    _console.print_json(json.dumps(value))
+    out.print(table)

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import tarfile
-import tempfile
 import time
 from pathlib import Path
-from typing import IO, Annotated, Any, NoReturn
+from typing import Annotated, Any
 
-import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from shared.settings import ServiceUrls
+from shared.terminal import BLOCKED, Json, ServiceCommands, err, out, print_json
 
 _POLL_SECONDS = 0.5
-_TIMEOUT_SECONDS = 60.0
-_BLOCKED = 3
-_FOLDER = "books-r1"
 
 Period = Annotated[str, typer.Argument(metavar="YYYY-MM", help="Billing period.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 period = typer.Typer(help="Billing periods: status, close, books.", no_args_is_help=True)
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_LEDGER = ServiceCommands("ledger")
 
 
 @period.command("status")
@@ -40,11 +29,11 @@ def status(
     Of one: what a close under way waits for, the figures of every stage, and the breaks that block it.
     """
     if billing_period is not None:
-        _show(_ask("GET", f"/v1/periods/{billing_period}"), as_json)
+        _show(_LEDGER.get(f"/v1/periods/{billing_period}"), as_json)
         return
-    found = _ask("GET", "/v1/periods")
+    found = _LEDGER.get("/v1/periods")
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     table = Table("period", "state", "close", "requested by", "waiting for")
     for one in found:
@@ -68,46 +57,27 @@ def close(
 
     Exit codes with --wait: 0 closed, 3 blocked.
     """
-    asked = _ask("POST", f"/v1/periods/{billing_period}/close", {"requested_by": prepared_by})
+    asked = _LEDGER.post(f"/v1/periods/{billing_period}/close", {"requested_by": prepared_by})
     if not wait:
         if as_json:
-            _print_json(asked)
+            print_json(asked)
         else:
             out.print(f"close {asked['close_id']} is under way; `apportion period status {billing_period}` follows it")
         return
     found = _follow(billing_period)
     _show(found, as_json)
     if found["state"] == "blocked":
-        raise typer.Exit(_BLOCKED)
+        raise typer.Exit(BLOCKED)
 
 
 @period.command("export")
 def export(
     billing_period: Period,
-    destination: Annotated[Path, typer.Option("--out", help="Directory that gets the folder books-r1.")] = Path(),
+    destination: Annotated[Path, typer.Option("--out", help="Directory that gets the folder of the books.")] = Path(),
 ) -> None:
     """Fetch the published books of a closed period: journal, trial balance, Beancount, hledger, reconciliation."""
-    with tempfile.TemporaryFile() as file:
-        with _client() as client, client.stream("GET", f"/v1/periods/{billing_period}/export") as response:
-            if response.is_error:
-                response.read()
-                _refuse(response)
-            for chunk in response.iter_bytes():
-                file.write(chunk)
-        file.seek(0)
-        _unpack(file, destination)
-    out.print(f"books of {billing_period} are in {destination / _FOLDER}")
-
-
-def _unpack(file: IO[bytes], destination: Path) -> None:
-    """Write the archive's files by their bare names: nothing in it can name a path outside."""
-    folder = destination / _FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=file) as archive:
-        for member in archive:
-            content = archive.extractfile(member)
-            if content is not None:
-                (folder / Path(member.name).name).write_bytes(content.read())
+    folder = _LEDGER.fetch_folder(f"/v1/periods/{billing_period}/export", destination)
+    out.print(f"books of {billing_period} are in {folder}")
 
 
 def reconcile(billing_period: Period, as_json: Json = False) -> None:
@@ -115,17 +85,17 @@ def reconcile(billing_period: Period, as_json: Json = False) -> None:
 
     Provider invoice = cost events = allocated + suspense = invoiced - rounding. Exit codes: 0 no breaks, 3 breaks.
     """
-    found = _ask("POST", f"/v1/periods/{billing_period}/reconcile")
+    found = _LEDGER.post(f"/v1/periods/{billing_period}/reconcile")
     _show(found, as_json)
     if found["breaks"]:
-        raise typer.Exit(_BLOCKED)
+        raise typer.Exit(BLOCKED)
 
 
 def _follow(billing_period: str) -> dict[str, Any]:
     """Poll until the close has ended, showing what it waits for."""
     with err.status(f"closing {billing_period}") as spinner:
         while True:
-            found: dict[str, Any] = _ask("GET", f"/v1/periods/{billing_period}")
+            found: dict[str, Any] = _LEDGER.get(f"/v1/periods/{billing_period}")
             if found["state"] in {"closed", "blocked"}:
                 return found
             spinner.update(f"closing {billing_period} ({found['phase']}): {'; '.join(found['waiting_for']) or '...'}")
@@ -134,7 +104,7 @@ def _follow(billing_period: str) -> dict[str, Any]:
 
 def _show(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     out.print(
         f"{found['billing_period']}: [bold]{found['state']}[/bold]" + (f" ({found['phase']})" if found["phase"] else "")
@@ -164,38 +134,3 @@ def _stages(stages: list[dict[str, Any]]) -> Table:
 
 def _cell(value: object) -> str:
     return "none known" if value is None else str(value)
-
-
-def _print_json(document: object) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-
-
-def _client() -> httpx.Client:
-    return httpx.Client(base_url=ServiceUrls().ledger_url, timeout=_TIMEOUT_SECONDS)
-
-
-def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    try:
-        with _client() as client:
-            response = client.request(method, path, json=body)
-    except httpx.TransportError as error:
-        _fail(
-            f"the ledger does not answer at {ServiceUrls().ledger_url} ({error}); is it up? see `apportion status`", 1
-        )
-    if response.is_error:
-        _refuse(response)
-    return response.json()
-
-
-def _refuse(response: httpx.Response) -> NoReturn:
-    """Say why the ledger refused; 2 is bad usage, 3 what the state of the period does not allow, 1 a fault."""
-    try:
-        message = response.json()["error"]["message"]
-    except (ValueError, KeyError, TypeError):
-        message = f"the ledger answered {response.status_code}: {response.text[:500]}"
-    _fail(message, 1 if response.is_server_error else _BLOCKED if response.status_code == httpx.codes.CONFLICT else 2)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    err.print(f"apportion: {message}", markup=False, style="red")
-    raise typer.Exit(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,13 @@ def run_disturbed(
         disturb(stack)
         supervisor.watch()
 
-    services = {service: PatientRemote(service, stack.url(service), watch) for service in SERVICES}
     outcome = Outcome()
-    Steps(job, services, outcome, lambda _: None, watch).all()
+    with ExitStack() as connections:
+        services = {
+            service: connections.enter_context(PatientRemote(service, stack.url(service), watch))
+            for service in SERVICES
+        }
+        Steps(job, services, outcome, lambda _: None, watch).all()
     return outcome, supervisor.deaths
 
 

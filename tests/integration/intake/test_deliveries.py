@@ -17,7 +17,7 @@ async def test_every_event_decodes_and_the_sums_are_those_of_the_record(world: W
     assert record.partition_events == [len(events[partition]) for partition in range(6)]
     assert all([e.sequence for e in received] == list(range(len(received))) for received in events.values())
     assert sums(events) == stated(record.published) == stated(record.snapshot)
-    assert sums(events)["2026-01", "USD"] == (300, Decimal("44925"), Decimal("44887.5"))
+    assert sums(events)["2026-01", "USD"] == (300, Decimal(44925), Decimal("44887.5"))
     assert (record.charges, record.retractions, record.ordinal, record.source) == (300, 0, 1, "aws")
 
 

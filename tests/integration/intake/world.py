@@ -57,7 +57,8 @@ class World:
         }
         with (self.directory / "intake.log").open("ab") as log:
             self._process = subprocess.Popen([sys.executable, "-m", "services.intake"], env=environment, stderr=log)
-        self._until(lambda: self._process is None or self._process.poll() is not None or self._ready(), "ready")
+        process = self._process
+        self._until(lambda: process.poll() is not None or self._ready(), "ready")
 
     def died(self) -> int:
         """Wait until the process is dead; the signal that killed it."""

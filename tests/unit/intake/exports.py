@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -32,9 +33,10 @@ def write_csv(path: Path, charges: Iterable[Mapping[str, str]], names: Sequence[
     """Write charges; the columns are those of the first one unless they are named."""
     rows = list(charges)
     columns = list(names or rows[0])
-    opened = gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w", newline="")
-    with opened as file:
-        writer = csv.DictWriter(file, columns, lineterminator=options.get("newline", "\n"))
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator=options.get("newline", "\n"))
+    writer.writeheader()
+    writer.writerows(rows)
+    data = text.getvalue().encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return path
