@@ -92,6 +92,10 @@ class Archive:
         partial.rename(target)
         sync(self._rows)
 
+    def spools(self) -> list[str]:
+        """The deliveries that have a working directory."""
+        return sorted(path.name for path in self._spool.iterdir())
+
     def forget_spool(self, delivery_id: str) -> None:
         """Remove the working directory of a delivery."""
         shutil.rmtree(self.spool(delivery_id), ignore_errors=True)

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake import metrics, store
 from services.intake.archive import Archive
-from services.intake.domain.delivery import State
+from services.intake.domain.delivery import UNFINISHED, State
 from services.intake.preparing import InForce, Preparation, Prepared, Reading
 from services.intake.publishing import CostPublisher
 from services.intake.reading.errors import IntakeRefusal
@@ -79,6 +79,7 @@ class Worker:
         while True:
             try:
                 async with Publisher(self._bootstrap, "intake-costs") as publisher:
+                    await self._tidy()
                     while True:
                         if not await self.deliver_next(publisher):
                             await self._rest()
@@ -98,6 +99,14 @@ class Worker:
                     await self._deliver(delivery.delivery_id, publisher)
                     return True
         return False
+
+    async def _tidy(self) -> None:
+        """Remove what a crash after step 7 left."""
+        for delivery_id in await asyncio.to_thread(self._archive.spools):
+            async with self._engine.connect() as conn:
+                delivery = await store.find(conn, delivery_id)
+            if delivery is None or delivery.state not in UNFINISHED:
+                await asyncio.to_thread(self._archive.forget_spool, delivery_id)
 
     async def _rest(self) -> None:
         try:

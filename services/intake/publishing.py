@@ -19,7 +19,7 @@ from services.intake.work import Work
 from shared.publisher import Publisher, RecordTooLarge, cloud_event_headers
 
 _EVENT_TYPE: Final = "finops.cost.v1"
-_KINDS: Final = {"rows": "charge", "retractions": "retraction"}
+KINDS: Final = {"rows": "charge", "retractions": "retraction"}
 _PARTS_IN_FLIGHT: Final = 2
 _ID_HEADER: Final = "ce_id"
 _COMMON_HEADERS: Final = [
@@ -61,7 +61,9 @@ class CostPublisher:
 
     def _render(self, spool: Spool, work: Work, part: Part) -> list[Rendered]:
         return list(
-            render(self._delivery_id, _KINDS[part.kind], spool.read_part(part, EVENT_COLUMNS), work.planned(part))
+            render(
+                self._delivery_id, KINDS[part.kind], spool.read_part(part, EVENT_COLUMNS[part.kind]), work.planned(part)
+            )
         )
 
     async def _send(self, rendered: list[Rendered]) -> list[asyncio.Future[Any]]:

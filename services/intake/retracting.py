@@ -42,7 +42,7 @@ def _retraction(group: pa.Table, first_row: int, gone: Sequence[Gone], connectio
     rendered = bodies(connection, charge, _text(rows.column("custom"), "json"))
     table = rows.append_column("body", rendered.column("body"))
     table = table.append_column("partition", row_partitions(charge, rows.num_rows, partitions))
-    return table.select([*EVENT_COLUMNS, "occurrence", *_KEYS]).sort_by("partition")
+    return table.select([*EVENT_COLUMNS["retractions"], *_KEYS]).sort_by("partition")
 
 
 def _negated(rows: pa.Table) -> pa.Table:

@@ -19,7 +19,10 @@ import pyarrow as pa
 from services.intake.archive import sync
 from services.intake.domain.rejection import Rejection
 
-EVENT_COLUMNS: Final = ("body", "row_hash", "partition", "billing_period", "charge_day")
+_OF_EVERY_KIND: Final = ("body", "row_hash", "partition", "billing_period", "charge_day")
+EVENT_COLUMNS: Final = {"rows": _OF_EVERY_KIND, "retractions": (*_OF_EVERY_KIND, "occurrence")}
+"""What an event is made of, by kind of part; accepted rows get their occurrence number from the plan."""
+
 _LZ4: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 
 

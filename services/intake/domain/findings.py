@@ -100,10 +100,10 @@ class Observations:
             )
 
     def _per_column(self) -> Iterator[Noted]:
-        for column, rows in sorted(self.unparsable.items()):
+        for column, rows in sorted((+self.unparsable).items()):
             code = "tags-unparsable" if column == "Tags" else "json-unparsable"
             yield Noted(code, f"{column} is no JSON object; the rows were kept without it", rows)
-        for column, rows in sorted(self.missing.items()):
+        for column, rows in sorted((+self.missing).items()):
             yield Noted("value-missing", f"{column} should never be empty by FOCUS; the rows were kept", rows)
-        for column, rows in sorted(self.unknown_columns.items()):
+        for column, rows in sorted((+self.unknown_columns).items()):
             yield Noted("column-unknown", f"{column} is no FOCUS column and no x_ column; kept as x_{column}", rows)

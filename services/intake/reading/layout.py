@@ -52,11 +52,10 @@ def _check_names(file: str, names: tuple[str, ...]) -> None:
         raise NotFocus(file, "this is an Invoice Detail file, which belongs to the option --provider-invoices")
     if "" in names:
         raise NotFocus(file, f"column {names.index('') + 1} of the header has no name")
-    outcome = [*known, *_custom(names)]
-    for name in names:
-        target = name if name in COLUMNS or name.startswith(CUSTOM_PREFIX) else CUSTOM_PREFIX + name
-        if outcome.count(target) > 1 or names.count(name) > 1:
-            raise DuplicateColumn(file, name)
+    targets = [name if name in COLUMNS or name.startswith(CUSTOM_PREFIX) else CUSTOM_PREFIX + name for name in names]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise DuplicateColumn(file, target)
 
 
 def _check_mandatory(file: str, version: str, names: tuple[str, ...]) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.intake.domain.findings import IssuerCosts, Observations
+from services.intake.domain.findings import Observations
 from services.intake.domain.rejection import Rejection
 from services.intake.reading import values
 from services.intake.reading.body import bodies, custom_objects, row_partitions
 from services.intake.reading.layout import Layout
+from services.intake.reading.observing import observe
 from services.intake.reading.raw import RawChunk
-from services.intake.reading.values import Canonical
+from services.intake.reading.values import Canonical, rows_at
 from shared.focus import COLUMNS
 
 REQUIRED: Final = (
@@ -29,7 +28,6 @@ REQUIRED: Final = (
 AMOUNT: Final = pa.decimal128(38, 18)
 _RULES: Final = {"decimal": values.amounts, "datetime": values.instants, "json": values.objects}
 _NO_VALUE: Final = "FOCUS and the books need a value here"
-_COSTS: Final = ("BilledCost", "EffectiveCost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Normaliser:
             chunk = chunk.append_column(f"c{position}", raw.table.column(position))
         if keep is not None:
             chunk = chunk.filter(keep)
-        observed = self._observe(chunk, columns, keep)
+        observed = observe(self._layout, chunk, columns, keep)
         return NormalChunk(self._render(self._by_partition(chunk)), rejections, observed)
 
     def _canonical(self, name: str, table: pa.Table) -> Canonical:
@@ -73,7 +71,7 @@ class Normaliser:
         if name == "BillingCurrency":
             return values.currencies(column)
         rule = _RULES.get(COLUMNS[name].type)
-        return rule(column) if rule else Canonical(column)
+        return rule(column) if rule else Canonical(column, column.indices)
 
     def _refuse(self, raw: RawChunk, columns: dict[str, Canonical]) -> tuple[list[Rejection], Any]:
         """Find the rows that break a rule; the first broken rule in the order of the columns is the one reported."""
@@ -104,29 +102,6 @@ class Normaliser:
         source = next((self._layout.names[at] for at in self._layout.charge[column]), column)
         period = columns["BillingPeriodStart"].column[row].as_py()
         return Rejection(self._file, line, source, texts.get(source), rule, period and period[:7], texts)
-
-    def _observe(self, chunk: pa.Table, columns: dict[str, Canonical], keep: Any) -> Observations:
-        seen = Observations()
-        fractions = [pc.match_substring(chunk.column(name).cast(pa.string()), ".") for name in _COSTS]
-        counts = pa.table(
-            {"issuer": chunk.column("InvoiceIssuerName").cast(pa.string()), "b": fractions[0], "e": fractions[1]}
-        )
-        sums = counts.group_by("issuer").aggregate([("b", "count"), ("b", "sum"), ("e", "sum")])
-        seen.issuers = {
-            row["issuer"]: IssuerCosts(row["b_count"], row["b_sum"], row["e_sum"]) for row in sums.to_pylist()
-        }
-        invoices = chunk.column("InvoiceId").null_count if "InvoiceId" in chunk.column_names else chunk.num_rows
-        seen.without_invoice = invoices
-        for name, canonical in columns.items():
-            column = COLUMNS[name]
-            if column.type == "json" and canonical.broken:
-                seen.unparsable[name] += sum(1 for _ in _rows_at(canonical, canonical.broken))
-            elif not column.nullable and column.level == "mandatory" and chunk.column(name).null_count:
-                seen.missing[name] += chunk.column(name).null_count
-        for name in self._layout.unknown:
-            seen.unknown_columns[name] += chunk.num_rows
-        _observe_rounding(seen, columns, keep)
-        return seen
 
     def _by_partition(self, chunk: pa.Table) -> pa.Table:
         """Order the rows by partition, those of a partition as in the file, so that each one's events are a slice."""
@@ -167,32 +142,8 @@ def _prefix(column: pa.DictionaryArray, length: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(column.indices, pc.utf8_slice_codeunits(column.dictionary, 0, length))
 
 
-def _rows_at(canonical: Canonical, indices: dict[int, Any]) -> list[tuple[int, int]]:
-    """(row, dictionary index) of the rows whose value is one of the given dictionary entries."""
-    hits = pc.is_in(canonical.column.indices, value_set=pa.array(list(indices), canonical.column.indices.type))
-    rows = pc.indices_nonzero(hits).to_pylist()
-    return [(row, canonical.column.indices[row].as_py()) for row in rows]
-
-
 def _broken_rows(canonical: Canonical, *, required: bool) -> list[tuple[int, str]]:
-    broken = (
-        [(row, canonical.broken[at]) for row, at in _rows_at(canonical, canonical.broken)] if canonical.broken else []
-    )
-    if required and canonical.column.indices.null_count:
-        empty = pc.indices_nonzero(canonical.column.indices.is_null()).to_pylist()
-        broken += [(row, _NO_VALUE) for row in empty]
+    broken = [(row, canonical.broken[entry]) for row, entry in rows_at(canonical, canonical.broken)]
+    if required and canonical.entries.null_count:
+        broken += [(row, _NO_VALUE) for row in pc.indices_nonzero(canonical.entries.is_null()).to_pylist()]
     return broken
-
-
-def _observe_rounding(seen: Observations, columns: dict[str, Canonical], keep: Any) -> None:
-    touched: set[int] = set()
-    currencies = columns["BillingCurrency"].column
-    for name, canonical in columns.items():
-        counts: Counter[tuple[str, Decimal]] = Counter()
-        for row, at in _rows_at(canonical, canonical.residues) if canonical.residues else []:
-            if keep is None or keep[row].as_py():
-                touched.add(row)
-                counts[currencies[row].as_py(), canonical.residues[at]] += 1
-        for (currency, residue), times in counts.items() if name in _COSTS else ():
-            seen.add_residue(name, currency, residue, times)
-    seen.rounded_rows = len(touched)

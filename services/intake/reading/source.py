@@ -75,12 +75,14 @@ def _inflate(file: str, path: Path) -> Iterator[bytes]:
     inflater = zlib.decompressobj(_GZIP_WINDOW)
     try:
         for block in _plain(path):
-            while block:
+            waiting, full = block, False
+            while waiting or full:
                 if inflater.eof:
                     inflater = zlib.decompressobj(_GZIP_WINDOW)
-                if data := inflater.decompress(block, BLOCK_BYTES):
-                    yield data
-                block = inflater.unconsumed_tail or inflater.unused_data.lstrip(b"\0")
+                data = inflater.decompress(waiting, BLOCK_BYTES)
+                yield data
+                waiting = inflater.unconsumed_tail or inflater.unused_data.lstrip(b"\0")
+                full = len(data) == BLOCK_BYTES and not inflater.eof
     except zlib.error as error:
         raise TruncatedFile(file, f"gzip data is damaged ({error})") from None
     if not inflater.eof:
@@ -88,10 +90,10 @@ def _inflate(file: str, path: Path) -> Iterator[bytes]:
 
 
 def _check_text(file: str, head: bytes) -> None:
-    if head.startswith(_UTF_16) or (b"\0" in head and head.replace(b"\0", b"").isascii()):
-        raise WrongEncoding(file, "the text is UTF-16")
     for magic, what in _OTHERS.items():
         if head.startswith(magic):
             raise NotFocus(file, f"it looks like {what}")
+    if head.startswith(_UTF_16) or (head.count(0) * 3 >= len(head) > 0 and head.replace(b"\0", b"").isascii()):
+        raise WrongEncoding(file, "the text is UTF-16")
     if b"\0" in head:
         raise NotFocus(file, "it holds binary data")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -20,13 +20,14 @@ _PLAIN: Final = r"^-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,18})?$"
 
 @dataclass(slots=True)
 class Canonical:
-    """A column after its rule was applied, dictionary-encoded like the one before.
+    """A column after its rule was applied.
 
-    The dictionary entries that broke the rule are null now, and `broken` gives the rule by their index. `residues`
-    has what rounding took away, by index.
+    `entries` has each row's dictionary index in the column as it was read; `broken` gives the rule that an entry broke
+    (its rows are null now), and `residues` what rounding took away from it.
     """
 
     column: pa.DictionaryArray
+    entries: pa.Array
     broken: dict[int, str] = field(default_factory=dict)
     residues: dict[int, Decimal] = field(default_factory=dict)
 
@@ -38,12 +39,12 @@ def amounts(column: pa.DictionaryArray) -> Canonical:
     trimmed = pc.if_else(pc.equal(trimmed, "-0"), "0", trimmed)
     plain = pc.match_substring_regex(texts, _PLAIN)
     if pc.all(plain).as_py() is not False:
-        return Canonical(_with(column, trimmed))
+        return Canonical(_with(column, trimmed), column.indices)
     return _amounts_one_by_one(column, trimmed, plain.to_pylist())
 
 
 def _amounts_one_by_one(column: pa.DictionaryArray, trimmed: pa.Array, plain: list[bool]) -> Canonical:
-    result = Canonical(column)
+    result = Canonical(column, column.indices)
     values: list[str | None] = trimmed.to_pylist()
     texts = column.dictionary
     for at in (at for at, easy in enumerate(plain) if not easy):
@@ -74,6 +75,14 @@ def objects(column: pa.DictionaryArray) -> Canonical:
     return _each(column, canonical_object, NotAnObject, "must be a JSON object")
 
 
+def rows_at(canonical: Canonical, entries: Collection[int]) -> list[tuple[int, int]]:
+    """(row, entry) of the rows whose value is one of the given dictionary entries."""
+    if not entries:
+        return []
+    hits = pc.is_in(canonical.entries, value_set=pa.array(list(entries), canonical.entries.type))
+    return [(row, canonical.entries[row].as_py()) for row in pc.indices_nonzero(hits).to_pylist()]
+
+
 def _iso_code(code: str) -> str:
     minor_unit(code)
     return code
@@ -90,8 +99,11 @@ def _each(
         except breach:
             values.append(None)
             broken[at] = description
-    return Canonical(_with(column, pa.array(values, pa.string())), broken)
+    return Canonical(_with(column, pa.array(values, pa.string())), column.indices, broken)
 
 
 def _with(column: pa.DictionaryArray, dictionary: Any) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(column.indices, dictionary)
+    """Replace the dictionary. Rows whose entry is null there become null themselves."""
+    if not dictionary.null_count:
+        return pa.DictionaryArray.from_arrays(column.indices, dictionary)
+    return pc.take(dictionary, column.indices).dictionary_encode()

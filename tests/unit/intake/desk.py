@@ -1,0 +1,100 @@
+"""Intake without Kafka and PostgreSQL: files through the archive and the spool to the events that would be sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from services.intake.archive import Archive
+from services.intake.domain.delivery import ArchivedFile, delivery_id
+from services.intake.domain.rejection import Rejection
+from services.intake.preparing import InForce, Preparation, Prepared, Reading
+from services.intake.publishing import KINDS, render
+from services.intake.spool import EVENT_COLUMNS
+from services.intake.work import Work
+from shared.events import CostEvent, decode
+
+PARTITIONS = 6
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one delivery."""
+
+    delivery_id: str
+    prepared: Prepared
+    reading: Reading
+    events: list[CostEvent]
+    rejections: list[Rejection]
+
+    @property
+    def findings(self) -> dict[str, int]:
+        """Rows by finding."""
+        return {noted.code: noted.rows for noted in self.reading.observations.findings()}
+
+    def billed(self) -> Decimal:
+        """The sum of BilledCost of all events, exactly."""
+        return sum((Decimal(str(event.charge["BilledCost"])) for event in self.events), Decimal(0))
+
+    def keys(self) -> list[tuple[str, int]]:
+        """(row hash, occurrence) of all events, sorted."""
+        return sorted((event.row_hash, event.occurrence) for event in self.events)
+
+
+class Desk:
+    """One source's deliveries, one after another."""
+
+    def __init__(self, directory: Path, source: str = "test") -> None:
+        self.archive = Archive(directory)
+        self._source = source
+        self._in_force: dict[tuple[str, str], str] = {}
+        self._ordinal = 0
+
+    def deliver(self, *files: Path) -> Outcome:
+        """Take files in as the next delivery."""
+        self._ordinal += 1
+        archived = [self._archived(file) for file in files]
+        name = delivery_id(self._source, self._ordinal, archived)
+        preparation = Preparation(self.archive, name, PARTITIONS, threads=1)
+        scopes = preparation.read(archived)
+        former = [
+            InForce(self.archive.rows(self._in_force[scope], scope.billing_period), (scope.billing_account_id,))
+            for scope in scopes
+            if scope in self._in_force
+        ]
+        prepared = preparation.plan(former)
+        events = self._events(name, preparation)
+        rejections = list(preparation.spool.rejections())
+        self._in_force |= dict.fromkeys(scopes, name)
+        self.archive.forget_spool(name)
+        return Outcome(name, prepared, preparation.reading, events, rejections)
+
+    def _events(self, name: str, preparation: Preparation) -> list[CostEvent]:
+        spool, values = preparation.spool, []
+        with Work(spool.database) as work:
+            for part in work.parts():
+                rows, planned = spool.read_part(part, EVENT_COLUMNS[part.kind]), work.planned(part)
+                for rendered in render(name, KINDS[part.kind], rows, planned):
+                    values += rendered.values
+        return [decode(CostEvent, value) for value in values]
+
+    def _archived(self, file: Path) -> ArchivedFile:
+        data = file.read_bytes()
+        archived = ArchivedFile(file.name, hashlib.sha256(data).hexdigest(), len(data))
+        target = self.archive.file(archived.sha256)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(data)
+        return archived
+
+
+def dense(events: Sequence[CostEvent]) -> bool:
+    """Whether the sequences of every partition count up from 0."""
+    expected: dict[int, int] = {}
+    for event in events:
+        if event.sequence != expected.get(event.partition, 0):
+            return False
+        expected[event.partition] = event.sequence + 1
+    return True
