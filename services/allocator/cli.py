@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import getpass
-import json
-import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
-import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from services.allocator.loading import Bundle, RuleError, RuleSetInvalid, load, load_bundle
-from shared.settings import ServiceUrls
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
 
-_TIMEOUT_SECONDS = 60.0
-_REFUSED = 2
 _PAGE = 1_000
 
 RuleFile = Annotated[Path, typer.Argument(help="The rule set's YAML file; its tables lie beside it.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 rules = typer.Typer(help="Rule sets: check, apply, show.", no_args_is_help=True)
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_ALLOCATOR = ServiceCommands("allocator")
 
 
 @rules.command("check")
@@ -36,11 +28,11 @@ def check_command(file: RuleFile, as_json: Json = False) -> None:
     """
     errors = _errors(file)
     if as_json:
-        _print_json({"errors": [_as_json(error) for error in errors]})
+        print_json({"errors": [_as_json(error) for error in errors]})
     for error in () if as_json else errors:
-        err.print(str(error), markup=False, style="red")
+        err.print(str(error), markup=False, style="red", soft_wrap=True)
     if errors:
-        raise typer.Exit(_REFUSED)
+        raise typer.Exit(BAD_USAGE)
     if not as_json:
         loaded = load(load_bundle(file))
         found = loaded.rule_set
@@ -61,9 +53,9 @@ def apply_command(
     """
     bundle = _bundle(file)
     body = bundle.as_json() | {"applied_by": applied_by or getpass.getuser()}
-    found = _ask("POST", "/v1/rule-sets", json=body)
+    found = _ALLOCATOR.post("/v1/rule-sets", body)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         out.print(
             f"rule set {found['name']} version {found['version'][:12]} is in force from {found['effective_from']} on"
@@ -77,15 +69,15 @@ def show_command(
 ) -> None:
     """List the rule sets that were applied, or print one as it was applied."""
     if version is not None:
-        one = _ask("GET", f"/v1/rule-sets/{version}")
+        one = _ALLOCATOR.get(f"/v1/rule-sets/{version}")
         if as_json:
-            _print_json(one)
+            print_json(one)
         else:
             out.print(one["document"], markup=False)
         return
-    found = _ask("GET", "/v1/rule-sets")
+    found = _ALLOCATOR.get("/v1/rule-sets")
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     table = Table("name", "version", "from", "basis", "applied by", "applied at")
     for row in found:
@@ -109,11 +101,11 @@ def allocations(
     the pools that the cost went through and the share of the last one.
     """
     if runs:
-        _show_runs(_ask("GET", "/v1/runs", params={"period": period}), as_json)
+        _show_runs(_ALLOCATOR.get("/v1/runs", period=period), as_json)
         return
     lines = _lines({"period": period} | ({"cost_center": cost_center} if cost_center else {}), limit)
     if as_json:
-        _print_json(lines)
+        print_json(lines)
         return
     table = Table("cost center", "kind", "service", "account", "rule", "path", "billed", "effective", "currency")
     for line in lines:
@@ -129,7 +121,7 @@ def _lines(params: dict[str, str], limit: int) -> list[dict[str, Any]]:
     after: str | None = ""
     while after is not None and len(lines) < limit:
         wanted = str(min(_PAGE, limit - len(lines)))
-        page = _ask("GET", "/v1/allocations", params=params | {"limit": wanted, "after": after})
+        page = _ALLOCATOR.get("/v1/allocations", **params, limit=wanted, after=after)
         lines += page["allocations"]
         after = page["next"]
     return lines
@@ -137,7 +129,7 @@ def _lines(params: dict[str, str], limit: int) -> list[dict[str, Any]]:
 
 def _show_runs(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     table = Table("run", "kind", "rule set", "finished", "changed lines", "allocated", "suspense", "currency")
     for run in found["runs"]:
@@ -164,7 +156,7 @@ def _bundle(file: Path) -> Bundle:
         bundle = load_bundle(file)
         load(bundle)
     except RuleSetInvalid as error:
-        _fail(f"{file} can't be applied:\n{error}", _REFUSED)
+        fail(f"{file} can't be applied:\n{error}", BAD_USAGE)
     return bundle
 
 
@@ -176,32 +168,3 @@ def _as_json(error: RuleError) -> dict[str, object]:
         "message": error.message,
         "advice": error.advice,
     }
-
-
-def _print_json(document: object) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-
-
-def _ask(method: str, path: str, **request: Any) -> Any:
-    url = ServiceUrls().allocator_url
-    try:
-        response = httpx.request(method, url + path, timeout=_TIMEOUT_SECONDS, **request)
-    except httpx.TransportError as error:
-        _fail(f"the allocator does not answer at {url} ({error}); is it up? see `apportion status`", 1)
-    if response.is_error:
-        _refuse(response)
-    return response.json()
-
-
-def _refuse(response: httpx.Response) -> NoReturn:
-    """Say why the allocator refused; 2 is bad usage, 1 a fault."""
-    try:
-        message = response.json()["error"]["message"]
-    except (ValueError, KeyError, TypeError):
-        message = f"the allocator answered {response.status_code}: {response.text[:500]}"
-    _fail(message, 1 if response.is_server_error else _REFUSED)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    err.print(f"apportion: {message}", markup=False, style="red")
-    raise typer.Exit(code)

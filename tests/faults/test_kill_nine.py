@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_grou
 
 PLAN = {
     "intake": [
-        "intake.received", "intake.normalised", "intake.planned", "intake.published", "intake.outbox.published",
+        "intake.received", "intake.read", "intake.planned", "intake.normalised", "intake.publishing",
+        "intake.part-published", "intake.published", "intake.completed", "intake.outbox.published",
     ],
     "allocator": [
         "allocator.*.polled", "allocator.buckets-written", "allocator.*.written", "allocator.*.committed",
@@ -23,14 +24,16 @@ PLAN = {
         "allocator.outbox.published",
     ],
     "chargeback": [
-        "chargeback.*.polled", "chargeback.applied", "chargeback.*.written", "chargeback.*.committed",
+        "chargeback.inputs.polled", "chargeback.applied", "chargeback.inputs.written", "chargeback.inputs.committed",
         "chargeback.drafting", "chargeback.drafted", "chargeback.outbox.published", "chargeback.approving",
         "chargeback.approved", "chargeback.issuing", "chargeback.issued", "chargeback.files-written",
         "chargeback.files-published", "chargeback.files-recorded",
     ],
     "ledger": [
         "ledger.costs.polled", "ledger.costs.written", "ledger.costs.committed", "ledger.close.requested",
-        "ledger.close.*.written", "ledger.close.*.committed", "ledger.outbox.published", "ledger.close.published",
+        "ledger.close.checking.written", "ledger.close.checking.committed", "ledger.outbox.published",
+        "ledger.close.invoicing.written", "ledger.close.invoicing.committed", "ledger.close.published",
+        "ledger.close.exporting.written", "ledger.close.exporting.committed",
     ],
 }  # fmt: skip
 
