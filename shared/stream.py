@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -20,7 +21,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -126,11 +127,31 @@ class Stream(ConsumerRebalanceListener):  # type: ignore[misc]
             self.stopped.pop(partition, None)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Note that the group is joined, with partitions or as a standby."""
+        """Go on where the database says: its position was written with the effects, Kafka's offset after them.
+
+        So a database that was restored from a backup reads again what it has lost.
+        """
+        for partition, offset in (await self._positions(assigned)).items():
+            self.subscriber.consumer.seek(partition, offset)  # type: ignore[union-attr]
         self._joined = True
         log.info(
             "partitions assigned", stream=self.name, partitions=sorted(f"{p.topic}/{p.partition}" for p in assigned)
         )
+
+    async def _positions(self, assigned: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Stored position of each partition; one that was never read begins at its start."""
+        table = self._tables.positions
+        query = select(table.c.topic, table.c.partition, table.c.next_offset).where(table.c.stream == self.name)
+        for attempt in count():
+            try:
+                async with self._engine.connect() as conn:
+                    rows = (await conn.execute(query)).all()
+            except (DBAPIError, OSError) as error:
+                await self._back_off(attempt, error)
+            else:
+                break
+        known = {TopicPartition(topic, partition): offset for topic, partition, offset in rows}
+        return {partition: known.get(partition, 0) for partition in assigned}
 
     def not_ready(self) -> str | None:
         """Why this stream is not consuming, or None: assignment held, polled lately, no partition stopped."""

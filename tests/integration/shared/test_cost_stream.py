@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from shared.errors import RetryLater
-from tests.integration.shared.support import Probe, event, until
+from tests.integration.shared.support import TABLES, Probe, event, until
 
 
 @pytest.fixture
@@ -70,3 +70,16 @@ async def test_only_the_projected_dimensions_make_the_key(probe: Probe) -> None:
     keys = {key: row[2] for group in probe.effects for key, row in group.sums.items()}
     assert sum(keys.values()) == 3
     assert {key[4] for key in keys} == {"web", None}
+
+
+async def test_a_restored_database_reads_again_what_it_lost(
+    probe: Probe, kafka_bootstrap: str, database_url: str, topic_prefix: str
+) -> None:
+    await probe.send(0, [event("d1", 0, n) for n in range(5)])
+    await taken(probe, 5)
+    await probe.broker.stop()
+    async with probe.engine.begin() as conn:
+        await conn.run_sync(TABLES.drop_all)
+    async with Probe(kafka_bootstrap, database_url, topic_prefix) as again:
+        await taken(again, 5)
+        assert await again.sums() == (5, Decimal("7.5"))
