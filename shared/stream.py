@@ -7,10 +7,10 @@ revisions): Kafka may deliver any record again.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import count
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, select
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Select, Table, Text, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -142,16 +142,17 @@ class Stream(ConsumerRebalanceListener):  # type: ignore[misc]
         """Stored position of each partition; one that was never read begins at its start."""
         table = self._tables.positions
         query = select(table.c.topic, table.c.partition, table.c.next_offset).where(table.c.stream == self.name)
-        for attempt in count():
+        known = {TopicPartition(topic, partition): offset for topic, partition, offset in await self._patiently(query)}
+        return {partition: known.get(partition, 0) for partition in assigned}
+
+    async def _patiently(self, query: Select[Any]) -> Sequence[Any]:
+        for attempt in itertools.count():
             try:
                 async with self._engine.connect() as conn:
-                    rows = (await conn.execute(query)).all()
+                    return (await conn.execute(query)).all()
             except (DBAPIError, OSError) as error:
                 await self._back_off(attempt, error)
-            else:
-                break
-        known = {TopicPartition(topic, partition): offset for topic, partition, offset in rows}
-        return {partition: known.get(partition, 0) for partition in assigned}
+        raise AssertionError("counted to the end of all numbers")
 
     def not_ready(self) -> str | None:
         """Why this stream is not consuming, or None: assignment held, polled lately, no partition stopped."""
