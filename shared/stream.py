@@ -149,7 +149,8 @@ class Stream(ConsumerRebalanceListener):  # type: ignore[misc]
         for attempt in itertools.count():
             try:
                 async with self._engine.connect() as conn:
-                    return (await conn.execute(query)).all()
+                    rows: Sequence[Any] = (await conn.execute(query)).all()
+                    return rows
             except (DBAPIError, OSError) as error:
                 await self._back_off(attempt, error)
         raise AssertionError("counted to the end of all numbers")
