@@ -29,15 +29,18 @@ class Result:
 
     @property
     def summary(self) -> dict[str, Any]:
-        return json.loads((self.out / "summary.json").read_text())  # type: ignore[no-any-return]
+        found: dict[str, Any] = json.loads((self.out / "summary.json").read_text())
+        return found
 
     @property
     def totals(self) -> dict[str, Any]:
-        return json.loads((self.given / "totals.json").read_text())  # type: ignore[no-any-return]
+        found: dict[str, Any] = json.loads((self.given / "totals.json").read_text())
+        return found
 
     def folder(self, kind: str) -> Path:
         """`invoices-r1` or `books-r1` of the only month."""
-        return self.out / self.summary["periods"][0]["period"] / f"{kind}-r1"
+        period: str = self.summary["periods"][0]["period"]
+        return self.out / period / f"{kind}-r1"
 
 
 def apportion(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
