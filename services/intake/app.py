@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from services.intake.api import routes
 from services.intake.archive import Archive
 from services.intake.delivering import Worker
@@ -12,6 +14,7 @@ from shared.service import Service
 
 def build(settings: IntakeSettings) -> Service:
     """Put the service together."""
+    pa.set_memory_pool(pa.system_memory_pool())  # gives memory back, and is as fast here as the pools that keep it
     service = Service(SERVICE, settings, settings.intake_http_port)
     service.use_tables(STREAM_TABLES)
     archive = Archive(settings.data_dir)

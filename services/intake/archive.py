@@ -37,6 +37,7 @@ ROWS: Final = pa.schema(
     ]
 )  # fmt: skip
 _WRITE_BYTES: Final = 1 << 20
+_GROUP_ROWS: Final = 30_000
 
 
 class Archive:
@@ -55,6 +56,10 @@ class Archive:
     def rows(self, delivery_id: str, billing_period: str) -> Path:
         """Where a delivery's rows of one period are."""
         return self._rows / delivery_id / f"{billing_period}.parquet"
+
+    def has_rows(self, delivery_id: str) -> bool:
+        """Whether all rows of a delivery are archived."""
+        return (self._rows / delivery_id).is_dir()
 
     def spool(self, delivery_id: str) -> Path:
         """Where a delivery is worked on."""
@@ -76,7 +81,7 @@ class Archive:
 
     @contextlib.contextmanager
     def row_writer(self, delivery_id: str) -> Iterator[RowWriter]:
-        """Write a delivery's rows; they appear all at once, and again replace what an interrupted attempt left."""
+        """Write a delivery's rows; they appear all at once. What an interrupted attempt left is replaced."""
         target = self._rows / delivery_id
         partial = self._rows / f".{delivery_id}.partial"
         shutil.rmtree(partial, ignore_errors=True)
@@ -88,7 +93,6 @@ class Archive:
             writer.close()
         for path in (*partial.iterdir(), partial):
             sync(path)
-        shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         sync(self._rows)
 
@@ -102,30 +106,36 @@ class Archive:
 
 
 class RowWriter:
-    """One Parquet file per billing period, opened when its first rows come."""
+    """One Parquet file per billing period, opened when its first rows come; row groups of about `_GROUP_ROWS`."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._writers: dict[str, pq.ParquetWriter] = {}
+        self._waiting: dict[str, list[pa.Table]] = {}
 
     def write(self, rows: pa.Table, occurrence: pa.ChunkedArray) -> None:
         """Add rows; columns that the file did not have are null."""
         table = _complete(rows.append_column("occurrence", occurrence))
         periods = pc.unique(table.column("billing_period")).dictionary_decode().to_pylist()
-        for period in sorted(periods):
+        for period in periods:
             part = table if len(periods) == 1 else table.filter(pc.equal(table.column("billing_period"), period))
-            self._writer(period).write_table(part)
+            self._waiting.setdefault(period, []).append(part)
+            if sum(one.num_rows for one in self._waiting[period]) >= _GROUP_ROWS:
+                self._write_group(period)
 
     def close(self) -> None:
-        """Finish all files."""
+        """Write what waits, and finish all files."""
+        for period in list(self._waiting):
+            self._write_group(period)
         for writer in self._writers.values():
             writer.close()
 
-    def _writer(self, period: str) -> pq.ParquetWriter:
+    def _write_group(self, period: str) -> None:
+        group = pa.concat_tables(self._waiting.pop(period))
         if period not in self._writers:
             path = self._directory / f"{period}.parquet"
             self._writers[period] = pq.ParquetWriter(path, ROWS, compression="snappy")
-        return self._writers[period]
+        self._writers[period].write_table(group, row_group_size=group.num_rows)
 
 
 def sync(path: Path) -> None:

@@ -5,11 +5,11 @@ Steps, and what a crash right after each one means:
 1. **received**: the files are in the archive, the delivery is a row. The next start reads the files.
 2. read and normalise the files into the spool, and compare them with the rows in force: the spool is half done, the
    next start wipes it and does it again; files and earlier deliveries never change, so the outcome is the same.
-3. write the plan, archive the rows, fsync both: as after 2.
+3. write the plan and fsync the spool: as after 2.
 4. **normalised**: control totals and refused rows are committed; plan and totals are fixed from here on.
 5. **publishing**: nothing is sent before this is committed; the next start publishes from the checkpoint.
-6. publish part after part; note acknowledged parts now and then: events after the checkpoint are sent again under the
-   same sequences, which consumers skip.
+6. publish part after part, noting acknowledged parts now and then, and archive the rows at the same time: events after
+   the checkpoint are sent again under the same sequences, which consumers skip; rows are archived anew if not all are.
 7. **complete**: in one transaction the record goes to the outbox, the rows are in force for their scopes, and what
    older deliveries refused is settled. The next start only removes the spool.
 8. remove the spool.
@@ -20,6 +20,7 @@ A file that can't be taken in ends its delivery in **refused** at step 2, before
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 
 import duckdb
@@ -31,11 +32,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake import metrics, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import UNFINISHED, State
-from services.intake.preparing import InForce, Preparation, Prepared, Reading
+from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows
 from services.intake.publishing import CostPublisher
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.records import dead_letters_of, delivery_record, outgoing_delivery
-from services.intake.spool import Spool
+from services.intake.spool import Part, Spool
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES
 from services.intake.work import Work
@@ -150,7 +151,9 @@ class Worker:
             failpoints.reach("intake.normalised")
 
     async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> Prepared:
+        log.info("delivery begins", delivery_id=delivery.delivery_id, source=delivery.source)
         scopes = await asyncio.to_thread(preparation.read, delivery.files)
+        log.info("delivery read", delivery_id=delivery.delivery_id, rows=preparation.reading.rows)
         failpoints.reach("intake.read")
         async with self._engine.connect() as conn:
             former = await store.in_force(conn, delivery.source, set(scopes))
@@ -173,6 +176,7 @@ class Worker:
                 await store.keep_letters(conn, letters)
                 await enqueue(conn, STREAM_TABLES.outbox, [letter.announcement(SERVICE) for letter in letters])
         metrics.REJECTED.inc(reading.rejected)
+        log.info("delivery normalised", delivery_id=delivery.delivery_id, rows=reading.rows, rejected=reading.rejected)
 
     async def _begin(self, delivery: StoredDelivery, _publisher: Publisher) -> None:
         async with self._engine.begin() as conn:
@@ -181,30 +185,41 @@ class Worker:
 
     async def _publish(self, delivery: StoredDelivery, publisher: Publisher) -> None:
         spool = Spool(self._archive.spool(delivery.delivery_id))
-        costs = CostPublisher(publisher, self._prefix + COSTS.name, delivery.delivery_id)
-        parts_done, events_done = delivery.parts_published, delivery.events_published
         with Work(spool.database) as work:
-            parts = work.parts()
-            async with aclosing(costs.publish(spool, work, parts[parts_done:])) as published:
-                async for _part, events in published:
-                    failpoints.reach("intake.part-published")
-                    parts_done, events_done = parts_done + 1, events_done + events
-                    self._published[delivery.delivery_id] = events_done
-                    metrics.EVENTS.inc(events)
-                    if parts_done % _CHECKPOINT_PARTS == 0:
-                        await self._checkpoint(delivery, parts_done, events_done)
-            scopes = work.scopes()
+            parts, scopes = work.parts(), work.scopes()
+            archiving = asyncio.to_thread(archive_rows, self._archive, delivery.delivery_id, spool, work, parts)
+            sending = self._send(delivery, CostPublisher(publisher, self._prefix + COSTS.name), spool, work, parts)
+            outcomes = await asyncio.gather(archiving, sending, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
         failpoints.reach("intake.published")
         async with self._engine.begin() as conn:
             await store.advance(
-                conn, delivery, State.COMPLETE, parts_published=parts_done, events_published=events_done
+                conn, delivery, State.COMPLETE, parts_published=len(parts), events_published=outcomes[1]
             )
             await store.put_in_force(conn, delivery.source, delivery.delivery_id, scopes)
             await store.supersede_letters(conn, delivery, {scope.billing_period for scope in scopes})
             await enqueue(conn, STREAM_TABLES.outbox, [outgoing_delivery(delivery, self._prefix)])
         failpoints.reach("intake.completed")
         metrics.DELIVERIES.labels(State.COMPLETE).inc()
-        log.info("delivery complete", delivery_id=delivery.delivery_id, events=events_done)
+        log.info("delivery complete", delivery_id=delivery.delivery_id, events=outcomes[1])
+
+    async def _send(
+        self, delivery: StoredDelivery, costs: CostPublisher, spool: Spool, work: Work, parts: Sequence[Part]
+    ) -> int:
+        """Publish from the checkpoint on; returns how many events the delivery has."""
+        parts_done, events_done = delivery.parts_published, delivery.events_published
+        published = costs.publish(delivery.delivery_id, spool, work, parts[parts_done:])
+        async with aclosing(published):
+            async for _part, events in published:
+                failpoints.reach("intake.part-published")
+                parts_done, events_done = parts_done + 1, events_done + events
+                self._published[delivery.delivery_id] = events_done
+                metrics.EVENTS.inc(events)
+                if parts_done % _CHECKPOINT_PARTS == 0:
+                    await self._checkpoint(delivery, parts_done, events_done)
+        return events_done
 
     async def _checkpoint(self, delivery: StoredDelivery, parts: int, events: int) -> None:
         async with self._engine.begin() as conn:

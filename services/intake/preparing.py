@@ -1,4 +1,4 @@
-"""From archived files to a finished plan: read, compare with what is in force, number, and archive the rows.
+"""From received files to a finished plan: read, compare with what is in force, and number; then the rows' archive.
 
 All of it is a function of the received bytes and of the deliveries before, so that an interrupted attempt can simply
 be made again. Blocking: called in a thread.
@@ -97,17 +97,17 @@ class Preparation:
             facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
             for file, known in zip(files, facts, strict=True):
                 self._read_file(work, file, known)
+            work.finish_rows()
             return work.scopes()
 
     def plan(self, in_force: Sequence[InForce]) -> Prepared:
-        """Compare with the rows in force, write retractions, number all events, archive the rows."""
+        """Compare with the rows in force, write retractions, number all events."""
         with Work(self.spool.database) as work:
             for former in in_force:
                 work.add_former(former.path, former.billing_account_ids)
             work.compare()
             self._retract(work)
             work.make_plan()
-            self._archive_rows(work)
             sync(self.spool.directory)
             charges, retracted = work.counts()
             return Prepared(
@@ -175,8 +175,12 @@ class Preparation:
             work.add_retractions(Part(number, "retractions", position, table.num_rows), table)
             position += table.num_rows
 
-    def _archive_rows(self, work: Work) -> None:
-        with self._archive.row_writer(self._delivery_id) as writer:
-            for part in work.parts():
-                if part.kind == "rows" and part.rows:
-                    writer.write(self.spool.read_part(part), work.planned(part).column("occurrence"))
+
+def archive_rows(archive: Archive, delivery_id: str, spool: Spool, work: Work, parts: Sequence[Part]) -> None:
+    """Archive the accepted rows of a planned delivery, unless that is done. Blocking."""
+    if archive.has_rows(delivery_id):
+        return
+    with archive.row_writer(delivery_id) as writer:
+        for part in parts:
+            if part.kind == "rows" and part.rows:
+                writer.write(spool.read_part(part), work.planned(part).column("occurrence"))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.intake.reading import values
-from services.intake.reading.body import bodies, row_partitions
-from services.intake.spool import EVENT_COLUMNS
+from services.intake.reading.body import body_pieces, row_partitions
 from services.intake.work import Gone, Work
 from shared.focus import CANONICAL
 
+_EVENT = ("row_hash", "billing_period", "charge_day", "occurrence")
 _KEYS = ("BillingCurrency", "BilledCost", "EffectiveCost")
 
 
@@ -27,11 +26,11 @@ def retractions(work: Work, partitions: int) -> Iterator[pa.Table]:
         for group in range(archived.num_row_groups):
             rows = archived.metadata.row_group(group).num_rows
             if gone := work.gone(path, first_row, rows):
-                yield _retraction(archived.read_row_group(group), first_row, gone, work.connection, partitions)
+                yield _retraction(archived.read_row_group(group), first_row, gone, partitions)
             first_row += rows
 
 
-def _retraction(group: pa.Table, first_row: int, gone: Sequence[Gone], connection: Any, partitions: int) -> pa.Table:
+def _retraction(group: pa.Table, first_row: int, gone: Sequence[Gone], partitions: int) -> pa.Table:
     rows = group.take([one.row - first_row for one in gone]).combine_chunks()
     rows = _negated(rows)
     charge = {
@@ -39,10 +38,12 @@ def _retraction(group: pa.Table, first_row: int, gone: Sequence[Gone], connectio
         for column in CANONICAL
         if rows.column(column.name).null_count < rows.num_rows
     }
-    rendered = bodies(connection, charge, _text(rows.column("custom"), "json"))
-    table = rows.append_column("body", rendered.column("body"))
+    pieces = body_pieces(charge, _text(rows.column("custom"), "json"))
+    table = rows.select([*_EVENT, *_KEYS])
+    for name, piece in pieces.items():
+        table = table.append_column(name, piece)
     table = table.append_column("partition", row_partitions(charge, rows.num_rows, partitions))
-    return table.select([*EVENT_COLUMNS["retractions"], *_KEYS]).sort_by("partition")
+    return table.sort_by("partition")
 
 
 def _negated(rows: pa.Table) -> pa.Table:

@@ -9,7 +9,7 @@ work.duckdb                   keys, differences, and the plan: position -> occur
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,11 +18,9 @@ import pyarrow as pa
 
 from services.intake.archive import sync
 from services.intake.domain.rejection import Rejection
+from services.intake.reading.body import PIECE
 
-_OF_EVERY_KIND: Final = ("body", "row_hash", "partition", "billing_period", "charge_day")
-EVENT_COLUMNS: Final = {"rows": _OF_EVERY_KIND, "retractions": (*_OF_EVERY_KIND, "occurrence")}
-"""What an event is made of, by kind of part; accepted rows get their occurrence number from the plan."""
-
+_EVENT_COLUMNS: Final = frozenset({"row_hash", "partition", "billing_period", "charge_day", "occurrence"})
 _LZ4: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -52,12 +50,19 @@ class Spool:
             writer.write_table(table)
         sync(self._path(kind, number))
 
-    def read_part(self, part: Part, columns: Sequence[str] = ()) -> pa.Table:
-        """Read a part, or some of its columns."""
+    def read_part(self, part: Part) -> pa.Table:
+        """Read the rows of a part, without the pieces of their events."""
+        return self._read(part, lambda name: not name.startswith(PIECE))
+
+    def read_events(self, part: Part) -> pa.Table:
+        """Read what the events of a part are made of."""
+        return self._read(part, lambda name: name.startswith(PIECE) or name in _EVENT_COLUMNS)
+
+    def _read(self, part: Part, wanted: Callable[[str], bool]) -> pa.Table:
         path = str(self._path(part.kind, part.number))
         with pa.OSFile(path) as file:
-            schema = pa.ipc.open_file(file).schema
-            chosen = sorted(schema.get_field_index(name) for name in columns) or None
+            names = pa.ipc.open_file(file).schema.names
+            chosen = [at for at, name in enumerate(names) if wanted(name)]
             return pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=chosen)).read_all()
 
     def reject(self, rejections: Sequence[Rejection]) -> None:

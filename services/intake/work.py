@@ -18,7 +18,8 @@ from services.intake.domain.delivery import Scope
 from services.intake.spool import Part
 from shared.events import Totals
 
-_MEMORY_LIMIT: Final = "160MB"
+_MEMORY_LIMIT: Final = "96MB"
+_KEYS_AT_ONCE: Final = 50_000
 _TABLES: Final = """
 CREATE TABLE parts(number INTEGER, kind VARCHAR, first_position BIGINT, rows BIGINT);
 CREATE TABLE keys(
@@ -71,6 +72,8 @@ class Work:
             "temp_directory": directory,
         }
         self._connection: Any = duckdb.connect(str(path), config=config)
+        self._keys: list[pa.Table] = []
+        self._parts: list[Part] = []
         if fresh:
             self._connection.execute(_TABLES)
 
@@ -82,29 +85,37 @@ class Work:
     ) -> None:
         self._connection.close()
 
-    @property
-    def connection(self) -> Any:
-        """The DuckDB connection, for rendering."""
-        return self._connection
+    def cursor(self) -> Any:
+        """Another DuckDB connection, for another thread."""
+        return self._connection.cursor()
 
-    def add_rows(self, part: Part, rows: pa.Table) -> None:
-        """Note the keys of a part of accepted rows."""
-        self._add_part(part)
-        self._connection.register("part_rows", rows)
-        self._connection.execute(
-            "INSERT INTO keys SELECT ? + row_number() OVER () - 1, row_hash::UUID, BillingAccountId, billing_period, "
-            "BillingCurrency, partition, BilledCost, EffectiveCost FROM part_rows",
-            [part.first_position],
-        )
+    def add_rows(self, part: Part, keys: pa.Table) -> None:
+        """Note a part of accepted rows. Keys are added to the database some parts at a time; `finish_rows` the last."""
+        self._parts.append(part)
+        self._keys.append(_with_positions(part, keys))
+        if sum(one.num_rows for one in self._keys) >= _KEYS_AT_ONCE:
+            self.finish_rows()
+
+    def finish_rows(self) -> None:
+        """Add what is left of the keys."""
+        if self._keys:
+            self._connection.register("new_keys", pa.concat_tables(self._keys))
+            self._connection.execute(
+                "INSERT INTO keys SELECT position, row_hash::UUID, "
+                "BillingAccountId, billing_period, BillingCurrency, partition, BilledCost, EffectiveCost FROM new_keys"
+            )
+            self._connection.unregister("new_keys")
+        self._keys = []
+        self._add_parts()
 
     def add_retractions(self, part: Part, rows: pa.Table) -> None:
-        """Note the keys of a part of retractions."""
-        self._add_part(part)
-        self._connection.register("part_rows", rows)
+        """Note a part of retractions."""
+        self._parts.append(part)
+        self._add_parts()
+        self._connection.register("part_rows", _with_positions(part, rows))
         self._connection.execute(
-            "INSERT INTO retracted SELECT ? + row_number() OVER () - 1, row_hash::UUID, occurrence, billing_period, "
-            "BillingCurrency, partition, BilledCost, EffectiveCost FROM part_rows",
-            [part.first_position],
+            "INSERT INTO retracted SELECT position, row_hash::UUID, occurrence, billing_period, BillingCurrency, "
+            "partition, BilledCost, EffectiveCost FROM part_rows"
         )
 
     def scopes(self) -> list[Scope]:
@@ -148,12 +159,11 @@ class Work:
         return [Part(*row) for row in rows]
 
     def planned(self, part: Part) -> pa.Table:
-        """`occurrence` and `sequence` (null: not published) of a part's rows."""
+        """`occurrence` and `sequence` (null: not published) of a part's rows. May be called from several threads."""
         first = int(part.first_position)
-        return self._connection.sql(
-            f"SELECT occurrence, sequence FROM plan WHERE position >= {first} AND position < {first + int(part.rows)} "  # noqa: S608
-            "ORDER BY position"
-        ).to_arrow_table()
+        rows = f"position >= {first} AND position < {first + int(part.rows)}"
+        query = f"SELECT occurrence, sequence FROM plan WHERE {rows} ORDER BY position"  # noqa: S608
+        return self._connection.cursor().sql(query).to_arrow_table()
 
     def published(self) -> list[Totals]:
         """Control totals of the events."""
@@ -198,5 +208,13 @@ class Work:
             for period, currency, events, billed, effective in self._connection.execute(query).fetchall()
         ]
 
-    def _add_part(self, part: Part) -> None:
-        self._connection.execute("INSERT INTO parts VALUES (?, ?, ?, ?)", list(part))
+    def _add_parts(self) -> None:
+        if self._parts:
+            self._connection.executemany("INSERT INTO parts VALUES (?, ?, ?, ?)", [list(part) for part in self._parts])
+        self._parts = []
+
+
+def _with_positions(part: Part, rows: pa.Table) -> pa.Table:
+    return rows.append_column(
+        "position", pa.array(range(part.first_position, part.first_position + part.rows), pa.int64())
+    )

@@ -35,8 +35,10 @@ def chunks(file: str, blocks: Iterator[bytes], size: int = CHUNK_BYTES) -> Itera
             continue
         end = _end_of_records(pending)
         if end:
-            yield Chunk(bytes(pending[:end]), line)
-            line += pending.count(b"\n", 0, end)
+            with memoryview(pending) as view:
+                chunk = Chunk(bytes(view[:end]), line)
+            yield chunk
+            line += chunk.data.count(b"\n")
             del pending[:end]
         elif len(pending) > max(_RECORD_BYTES_MAX, size):
             raise _unbalanced(file, line)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from services.intake.domain.findings import Observations
 from services.intake.domain.rejection import Rejection
 from services.intake.reading import values
-from services.intake.reading.body import bodies, custom_objects, row_partitions
+from services.intake.reading.body import body_pieces, custom_objects, row_hashes, row_partitions
 from services.intake.reading.layout import Layout
 from services.intake.reading.observing import observe
 from services.intake.reading.raw import RawChunk
@@ -35,7 +35,7 @@ class NormalChunk:
     """Accepted rows in the order of the file, refused ones, and what was observed.
 
     The table has the canonical columns that the file has (text as dictionaries, amounts as decimals), `custom` (a JSON
-    object), `body`, `row_hash`, `partition`, `billing_period` and `charge_day`.
+    object), the pieces of the body, `row_hash`, `partition`, `billing_period` and `charge_day`.
     """
 
     table: pa.Table
@@ -114,9 +114,9 @@ class Normaliser:
         custom = custom_objects(
             {name: _flat(chunk.column(f"c{at}")) for name, at in self._layout.custom.items()}, chunk.num_rows
         )
-        rendered = bodies(self._connection, charge, custom)
+        pieces = body_pieces(charge, custom)
         columns: dict[str, Any] = {name: _typed(name, column) for name, column in charge.items()}
-        columns |= {"custom": custom, "body": rendered.column("body"), "row_hash": rendered.column("row_hash")}
+        columns |= {"custom": custom, "row_hash": row_hashes(self._connection, pieces), **pieces}
         columns["partition"] = chunk.column("partition")
         columns["billing_period"] = _prefix(charge["BillingPeriodStart"], 7)
         columns["charge_day"] = _prefix(charge["ChargePeriodStart"], 10)

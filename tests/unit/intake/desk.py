@@ -11,9 +11,8 @@ from pathlib import Path
 from services.intake.archive import Archive
 from services.intake.domain.delivery import ArchivedFile, delivery_id
 from services.intake.domain.rejection import Rejection
-from services.intake.preparing import InForce, Preparation, Prepared, Reading
+from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows
 from services.intake.publishing import KINDS, render
-from services.intake.spool import EVENT_COLUMNS
 from services.intake.work import Work
 from shared.events import CostEvent, decode
 
@@ -75,9 +74,10 @@ class Desk:
     def _events(self, name: str, preparation: Preparation) -> list[CostEvent]:
         spool, values = preparation.spool, []
         with Work(spool.database) as work:
+            archive_rows(self.archive, name, spool, work, work.parts())
             for part in work.parts():
-                rows, planned = spool.read_part(part, EVENT_COLUMNS[part.kind]), work.planned(part)
-                for rendered in render(name, KINDS[part.kind], rows, planned):
+                rows, planned = spool.read_events(part), work.planned(part)
+                for rendered in render(work.cursor(), name, KINDS[part.kind], rows, planned):
                     values += rendered.values
         return [decode(CostEvent, value) for value in values]
 
