@@ -137,12 +137,12 @@ async def test_decisions_out_of_turn_are_refused(world: World) -> None:
 
 
 async def test_an_invoice_that_no_record_can_carry_is_not_drafted_and_named(world: World) -> None:
-    lines = [allocation(number, CENTERS[0], "direct", "1.5") for number in range(2_500)]
+    lines = [allocation(number, CENTERS[0], "direct", "1.5", rule_id="r" * 4_000) for number in range(2_000)]
     await world.send_month(lines)
     world.start()
 
     async def refused() -> bool:
-        return any("2500 lines" in reason for reason in (await world.status())["waiting_for"])
+        return any("2000 lines" in reason for reason in (await world.status())["waiting_for"])
 
     await until(refused, "the document is refused")
     assert (await world.status())["status"] == "none"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.integration.intake.world import World, effective, stated, sums
 from tests.unit.intake.desk import Desk
 from tests.unit.intake.exports import charge, write_csv
@@ -31,8 +29,7 @@ def export(directory: Path, name: str, first: int) -> list[Path]:
     return files
 
 
-@pytest.mark.parametrize("step", STEPS)
-async def test_a_killed_delivery_ends_like_an_undisturbed_one(world: World, tmp_path: Path, step: str) -> None:
+async def test_a_delivery_killed_at_each_step_ends_like_an_undisturbed_one(world: World, tmp_path: Path) -> None:
     before, after = export(tmp_path, "before", 0), export(tmp_path, "after", 7)
     desk = Desk(tmp_path / "undisturbed", source="aws")
     expected = [desk.deliver(*before), desk.deliver(*after)]
@@ -41,10 +38,11 @@ async def test_a_killed_delivery_ends_like_an_undisturbed_one(world: World, tmp_
     await world.deliveries(1)
     world.stop()
 
-    world.start(failpoint=step)
+    world.start(failpoint=STEPS[0])
     delivery_id = world.begin("aws", after)
-    assert world.died() == signal.SIGKILL
-    world.start()
+    for step in [*STEPS[1:], ""]:
+        assert world.died() == signal.SIGKILL
+        world.start(failpoint=step)
     shown = world.finish(delivery_id)
 
     assert shown["delivery_id"] == expected[1].delivery_id

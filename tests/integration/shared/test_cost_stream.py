@@ -67,9 +67,9 @@ async def test_only_the_projected_dimensions_make_the_key(probe: Probe) -> None:
     tagged = event("d1", 0, 0, Tags={"team": "web", "env": "prod"}, ServiceName="EC2")
     await probe.send(0, [tagged, event("d1", 0, 1, Tags={"team": "web"}), event("d1", 0, 2)])
     await taken(probe, 3)
-    keys = {key: row[2] for group in probe.effects for key, row in group.sums.items()}
-    assert sum(keys.values()) == 3
-    assert {key[4] for key in keys} == {"web", None}
+    sums = [(key, row) for group in probe.effects for key, row in group.sums.items()]
+    assert sum(events for _, (_, _, events) in sums) == 3
+    assert {key for key, _ in sums} == {("2026-09", "USD", "2026-09-03", "AWS", team, None) for team in ("web", None)}
 
 
 async def test_a_restored_database_reads_again_what_it_lost(
