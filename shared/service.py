@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, nullcontext
 from typing import Any, TypeVar
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from faststream.kafka import KafkaBroker
@@ -120,7 +121,8 @@ class Service:
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT (exit code 0) or a failure (exit code 70)."""
-        sys.exit(asyncio.run(self._run()))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            sys.exit(runner.run(self._run()))
 
     async def _run(self) -> int:
         loop = asyncio.get_running_loop()

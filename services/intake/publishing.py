@@ -19,15 +19,11 @@ import pyarrow.compute as pc
 from services.intake.reading.body import PIECE
 from services.intake.spool import Part, Spool
 from services.intake.work import Work
-from shared.publisher import Publisher, RecordTooLarge, cloud_event_headers
+from shared.publisher import Publisher, RecordTooLarge
 
-_EVENT_TYPE: Final = "finops.cost.v1"
 KINDS: Final = {"rows": "charge", "retractions": "retraction"}
 _PARTS_IN_FLIGHT: Final = 1
 _ID_HEADER: Final = "ce_id"
-_COMMON_HEADERS: Final = [
-    header for header in cloud_event_headers(_EVENT_TYPE, "", "intake") if header[0] != _ID_HEADER
-]
 
 
 class Rendered(NamedTuple):
@@ -98,14 +94,14 @@ class CostPublisher:
         return _Packed(part, events, list(turns))
 
     def _batches(self, delivery_id: str, events: Rendered) -> list[Any]:
-        """Fill batches with events and their CloudEvents headers: `ce_id` is delivery/partition/sequence."""
+        """Fill batches with events; their only header `ce_id` is delivery/partition/sequence."""
         create = self._publisher.producer.create_batch
         prefix = f"{delivery_id}/{events.partition}/".encode()
         now_ms = int(time.time() * 1_000)
         batch = create()
         batches = [batch]
         for sequence, value in enumerate(events.values, events.first_sequence):
-            headers = [*_COMMON_HEADERS, (_ID_HEADER, b"%b%d" % (prefix, sequence))]
+            headers = [(_ID_HEADER, b"%b%d" % (prefix, sequence))]
             if batch.append(key=None, value=value, timestamp=now_ms, headers=headers) is None:
                 batch = create()
                 batches.append(batch)

@@ -51,6 +51,11 @@ CONTRACTS: Final[dict[TopicSpec, type[Contract]]] = {
     INVOICE_RUNS: InvoiceRun, PERIODS: Period, RECONCILIATIONS: Reconciliation,
 }  # fmt: skip
 
+_CLOUD_EVENT: Final = {
+    "ce_specversion": "1.0", "ce_type": "what the record is", "ce_source": "/apportion/<service>",
+    "ce_id": "unique within the source", "content-type": "application/json",
+}  # fmt: skip
+
 DIRECTORY: Final = Path(__file__).parents[2] / "docs" / "events"
 
 
@@ -74,7 +79,12 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": {topic.name: _channel(topic) for topic in CONTRACTS},
         "operations": {f"send {topic.name}": _operation(topic) for topic in CONTRACTS},
-        "components": {"messageTraits": {"cloudEvent": {"headers": _cloud_event_headers()}}},
+        "components": {
+            "messageTraits": {
+                "cloudEvent": {"headers": _headers(_CLOUD_EVENT)},
+                "costEvent": {"headers": _headers({"ce_id": "<delivery>/<partition>/<sequence>"})},
+            }
+        },
     }
 
 
@@ -124,7 +134,7 @@ def _channel(topic: TopicSpec) -> dict[str, Any]:
         "messages": {
             CONTRACTS[topic].__name__: {
                 "summary": (CONTRACTS[topic].__doc__ or "").splitlines()[0],
-                "traits": [{"$ref": "#/components/messageTraits/cloudEvent"}],
+                "traits": [{"$ref": f"#/components/messageTraits/{'costEvent' if topic is COSTS else 'cloudEvent'}"}],
                 "payload": {"$ref": f"./{topic.name}.schema.json"},
             }
         },
@@ -141,11 +151,7 @@ def _operation(topic: TopicSpec) -> dict[str, Any]:
     }
 
 
-def _cloud_event_headers() -> dict[str, Any]:
-    names = {
-        "ce_specversion": "1.0", "ce_type": "the topic's name", "ce_source": "/apportion/<service>",
-        "ce_id": "unique within the source", "content-type": "application/json",
-    }  # fmt: skip
+def _headers(names: dict[str, str]) -> dict[str, Any]:
     properties = {name: {"type": "string", "description": meaning} for name, meaning in names.items()}
     return {"type": "object", "properties": properties}
 
