@@ -6,13 +6,13 @@ import asyncio
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from shared import topic_admin
 from shared.database import create_engine, migrate
 from shared.remote import Refused, Remote
 from shared.settings import ServiceSettings, ServiceUrls
 from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, fail, out, print_json
+from shared.terminal import table as new_table
 
 SERVICES = ("intake", "allocator", "chargeback", "ledger")
 
@@ -48,7 +48,7 @@ def apply_topics(
     if as_json:
         print_json([{"name": s.name, "partitions": s.partitions, "state": s.state} for s in states])
         return
-    table = Table("topic", "partitions", "state")
+    table = new_table("topic", "partitions", "state")
     for state in states:
         table.add_row(state.name, str(state.partitions), state.state)
     out.print(table)
@@ -61,7 +61,7 @@ def list_letters(as_json: Json = False) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table("service", "id", "topic", "period", "code", "reason")
+    table = new_table("service", "id", "topic", "period", "code", "reason")
     for letter in found:
         table.add_row(
             letter["service"], letter["dead_letter_id"], letter["topic"], letter["billing_period"] or "any",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from apportion.operations import migrate_all
 from deploy.local.errors import LocalStackError
@@ -17,6 +16,7 @@ from deploy.local.services import SERVICES
 from deploy.local.stack import Stack
 from shared import topic_admin
 from shared.terminal import FAULT, err, fail, out
+from shared.terminal import table as new_table
 
 DEFAULT_DIRECTORY = Path(".apportion")
 Directory = Annotated[Path, typer.Option("--dir", help="Directory of the stack: its data, logs and files.")]
@@ -84,7 +84,7 @@ def status(directory: Directory = DEFAULT_DIRECTORY) -> None:
 
 def show_status(stack: Stack) -> None:
     """Print one row per process."""
-    table = Table("part", "state", "pid", "address", "log")
+    table = new_table("part", "state", "pid", "address", "log")
     for part in stack.status():
         state = "running" if part.running else "stopped"
         table.add_row(part.name, state, str(part.pid), part.address, str(part.log))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from shared.remote import Refused, Remote, Unreachable
 from shared.settings import ServiceUrls
@@ -22,6 +23,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def table(*headers: str, title: str | None = None) -> Table:
+    """A table whose cells fold when the terminal is narrow: an amount is never cut off."""
+    made = Table(title=title)
+    for header in headers:
+        made.add_column(header, overflow="fold")
+    return made
 
 
 def print_json(document: object) -> None:

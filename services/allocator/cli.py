@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from services.allocator.loading import Bundle, RuleError, RuleSetInvalid, load, load_bundle
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
+from shared.terminal import table as new_table
 
 _PAGE = 1_000
 
@@ -79,7 +79,7 @@ def show_command(
     if as_json:
         print_json(found)
         return
-    table = Table("name", "version", "from", "basis", "applied by", "applied at")
+    table = new_table("name", "version", "from", "basis", "applied by", "applied at")
     for row in found:
         table.add_row(row["name"], row["version"][:12], row["effective_from"], row["basis"], row["applied_by"],
                       row["applied_at"])  # fmt: skip
@@ -107,7 +107,7 @@ def allocations(
     if as_json:
         print_json(lines)
         return
-    table = Table("cost center", "kind", "service", "account", "rule", "path", "billed", "effective", "currency")
+    table = new_table("cost center", "kind", "service", "account", "rule", "path", "billed", "effective", "currency")
     for line in lines:
         origin = line["origin"]
         table.add_row(line["cost_center"], line["kind"], origin["service_name"], origin["sub_account_id"] or "",
@@ -131,7 +131,7 @@ def _show_runs(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table("run", "kind", "rule set", "finished", "changed lines", "allocated", "suspense", "currency")
+    table = new_table("run", "kind", "rule set", "finished", "changed lines", "allocated", "suspense", "currency")
     for run in found["runs"]:
         basis = "billed" if run["basis"] == "BilledCost" else "effective"
         for total in run["totals"]:

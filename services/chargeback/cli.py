@@ -11,11 +11,11 @@ from urllib.parse import quote
 import msgspec
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from services.chargeback.terminal import invoice_view
 from shared.events import Invoice
 from shared.terminal import BLOCKED, FAULT, Json, ServiceCommands, err, fail, out, print_json
+from shared.terminal import table as new_table
 
 app = typer.Typer(
     name="invoices", no_args_is_help=True, help="Internal invoices: list and read them, approve, issue, export."
@@ -47,7 +47,7 @@ def list_invoices(
     if as_json:
         print_json(rows)
         return
-    table = Table("Number or id", "Period", "Cost center", "Status", "Lines", "Total", "Currency")
+    table = new_table("Number or id", "Period", "Cost center", "Status", "Lines", "Total", "Currency")
     for row in rows:
         table.add_row(
             row["number"] or row["invoice_id"], row["billing_period"], escape(row["cost_center"]), row["status"],
@@ -122,7 +122,7 @@ def _report(answer: dict[str, Any], as_json: bool, what: str) -> None:
         print_json(answer)
         return
     out.print(f"{answer['billing_period']}: {escape(what)}")
-    table = Table("Currency", "Documents", "Lines", "Invoiced", "Allocated", "Rounding")
+    table = new_table("Currency", "Documents", "Lines", "Invoiced", "Allocated", "Rounding")
     for total in answer["totals"]:
         table.add_row(
             total["currency"], str(total["documents"]), str(total["lines"]), total["invoiced"], total["allocated"],

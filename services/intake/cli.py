@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from services.intake.reading import IntakeRefusal, check_file
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
+from shared.terminal import table as new_table
 
 _POLL_SECONDS = 0.2
 _intake = ServiceCommands("intake")
@@ -68,7 +68,7 @@ def deliveries(
     if as_json:
         print_json(found)
         return
-    table = Table("delivery", "source", "no.", "state", "rows", "charges", "retractions", "rejected", "files")
+    table = new_table("delivery", "source", "no.", "state", "rows", "charges", "retractions", "rejected", "files")
     for one in found:
         names = ", ".join(file["name"] for file in one["files"])
         counts = (one["rows_read"], one["charges"], one["retractions"], one["rejected_rows"])
@@ -108,13 +108,13 @@ def _show(delivery: dict[str, Any]) -> None:
         f"{delivery['rows_read']:,} rows, {delivery['charges']:,} charges and {delivery['retractions']:,} retractions "
         f"published, {delivery['rejected_rows']:,} rows rejected"
     )
-    table = Table("period", "currency", "rows in force", "BilledCost", "EffectiveCost", title="now in force")
+    table = new_table("period", "currency", "rows in force", "BilledCost", "EffectiveCost", title="now in force")
     for total in delivery["snapshot"]:
         table.add_row(total["billing_period"], total["currency"], f"{total['events']:,}", total["billed_cost"],
                       total["effective_cost"])  # fmt: skip
     out.print(table)
     if delivery["findings"]:
-        findings = Table("finding", "rows", "what it means", title="look twice at")
+        findings = new_table("finding", "rows", "what it means", title="look twice at")
         for finding in delivery["findings"]:
             findings.add_row(finding["code"], f"{finding['rows']:,}", finding["message"])
         out.print(findings)

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from shared.terminal import BLOCKED, Json, ServiceCommands, err, out, print_json
+from shared.terminal import table as new_table
 
 _POLL_SECONDS = 0.5
 
@@ -35,7 +36,7 @@ def status(
     if as_json:
         print_json(found)
         return
-    table = Table("period", "state", "close", "requested by", "waiting for")
+    table = new_table("period", "state", "close", "requested by", "waiting for")
     for one in found:
         state = one["state"] if not one["phase"] else f"{one['state']} ({one['phase']})"
         table.add_row(one["billing_period"], state, one["close_id"] or "", one["requested_by"] or "",
@@ -124,7 +125,7 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
 def _stages(stages: list[dict[str, Any]]) -> Table:
     names = ("rows", "provider_invoiced", "billed_cost", "effective_cost", "allocated", "suspense", "invoiced",
              "rounding", "documents")  # fmt: skip
-    table = Table("stage", *(one["currency"] for one in stages))
+    table = new_table("stage", *(one["currency"] for one in stages))
     for column in table.columns[1:]:
         column.justify = "right"
     for name in names:
