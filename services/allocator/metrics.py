@@ -8,18 +8,20 @@ from typing import Final
 from prometheus_client import Gauge, Histogram
 
 from shared.events import AllocationRun
+from shared.observability import show_amount
 
 RUN_SECONDS: Final = Histogram(
-    "apportion_allocation_run_seconds", "Seconds of an allocation run, start to commit", ["kind"],
+    "apportion_allocator_run_seconds", "Seconds of an allocation run, start to commit", ["kind"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )  # fmt: skip
-LAST_RUN: Final = Gauge(
-    "apportion_allocation_last_run_timestamp_seconds", "When the last run ended", ["period", "kind"]
+LAST_RUN: Final = Gauge("apportion_allocator_last_run_timestamp_seconds", "When the last run ended", ["period", "kind"])
+ALLOCATED: Final = Gauge(
+    "apportion_allocator_allocated_amount", "Of the last run, in the basis", ["period", "currency"]
 )
-AMOUNT: Final = Gauge("apportion_allocation_amount", "Of the last run, in the basis", ["period", "currency", "part"])
-LINES: Final = Gauge("apportion_allocation_lines", "Live lines of the last run", ["period", "currency"])
-BUCKETS: Final = Gauge("apportion_allocation_buckets", "Bucket rows", ["lens"])
-WAITING: Final = Gauge("apportion_allocation_runs_waiting", "Billing periods that wait for a run")
+SUSPENSE: Final = Gauge("apportion_allocator_suspense_amount", "Of the last run, in the basis", ["period", "currency"])
+LINES: Final = Gauge("apportion_allocator_lines", "Live lines of the last run", ["period", "currency"])
+BUCKETS: Final = Gauge("apportion_allocator_buckets", "Bucket rows", ["lens"])
+WAITING: Final = Gauge("apportion_allocator_runs_waiting", "Billing periods that wait for a run")
 
 
 def show(run: AllocationRun, seconds: float) -> None:
@@ -30,6 +32,6 @@ def show(run: AllocationRun, seconds: float) -> None:
         billed = run.basis == "BilledCost"
         allocated = total.allocated_billed if billed else total.allocated_effective
         suspense = total.suspense_billed if billed else total.suspense_effective
-        AMOUNT.labels(run.billing_period, total.currency, "allocated").set(float(allocated))
-        AMOUNT.labels(run.billing_period, total.currency, "suspense").set(float(suspense))
+        show_amount(ALLOCATED.labels(run.billing_period, total.currency), allocated)
+        show_amount(SUSPENSE.labels(run.billing_period, total.currency), suspense)
         LINES.labels(run.billing_period, total.currency).set(total.lines)

@@ -7,13 +7,15 @@ from typing import Final
 from prometheus_client import Gauge, Histogram
 
 from shared.events import InvoiceRun
+from shared.money import ZERO
+from shared.observability import show_amount
 
 DOCUMENTS: Final = Gauge(
-    "apportion_chargeback_documents", "Invoices of a billing period", ["billing_period", "currency", "status"]
+    "apportion_chargeback_documents", "Invoices of a billing period", ["period", "currency", "status"]
 )
 INVOICED: Final = Gauge(
     "apportion_chargeback_invoiced_amount", "Invoiced amount; exact figures are in the files",
-    ["billing_period", "currency", "status"],
+    ["period", "currency", "status"],
 )  # fmt: skip
 WAITING: Final = Gauge("apportion_chargeback_waiting_periods", "Periods that are closing but not drafted yet")
 FILE_SECONDS: Final = Histogram(
@@ -30,4 +32,4 @@ def show(run: InvoiceRun) -> None:
             now = status == run.status
             labels = (run.billing_period, total.currency, status)
             DOCUMENTS.labels(*labels).set(total.documents if now else 0)
-            INVOICED.labels(*labels).set(float(total.invoiced) if now else 0.0)
+            show_amount(INVOICED.labels(*labels), total.invoiced if now else ZERO)

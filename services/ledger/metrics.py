@@ -20,12 +20,11 @@ from shared.observability import logger
 _SECONDS: Final = 15.0
 
 RESIDUE: Final = Gauge("apportion_ledger_trial_balance_residue", "Debits minus credits: 0, or wrong", ["currency"])
-BREAKS: Final = Gauge("apportion_ledger_breaks", "Breaks of blocked periods", ["billing_period", "code"])
-PERIOD_STATE: Final = Gauge(
-    "apportion_ledger_period_state", "1 for the state a period is in", ["billing_period", "state"]
-)
-WAITING: Final = Gauge("apportion_ledger_close_waiting_seconds", "How long a close has waited", ["billing_period"])
-CHAIN_LENGTH: Final = Gauge("apportion_ledger_chain_entries", "Posted entries", ["billing_period"])
+UNBALANCED: Final = Gauge("apportion_ledger_unbalanced_groups", "Currencies whose books do not balance; must be 0")
+BREAKS: Final = Gauge("apportion_ledger_breaks", "Breaks of blocked periods", ["period", "code"])
+PERIOD_STATE: Final = Gauge("apportion_ledger_period_state", "1 for the state a period is in", ["period", "state"])
+WAITING: Final = Gauge("apportion_ledger_close_waiting_seconds", "How long a close has waited", ["period"])
+CHAIN_LENGTH: Final = Gauge("apportion_ledger_chain_entries", "Posted entries", ["period"])
 
 log = logger(__name__)
 
@@ -73,6 +72,8 @@ class Measuring:
         query = (
             select(entries.c.currency, func.sum(postings.c.amount)).join(postings, same).group_by(entries.c.currency)
         )
-        for currency, residue in await conn.execute(query):
+        residues = dict((await conn.execute(query)).tuples().all())
+        for currency, residue in residues.items():
             RESIDUE.labels(currency).set(residue)
+        UNBALANCED.set(sum(1 for residue in residues.values() if residue))
         self._measured = lengths
