@@ -82,7 +82,7 @@ def test_the_metrics_are_those_of_the_code() -> None:
     """Read from the modules' own metric objects, with their labels."""
     modules = [observability, *(import_module(f"services.{name}.metrics") for name in SERVICES)]
     known = [value for module in modules for value in vars(module).values() if isinstance(value, MetricWrapperBase)]
-    names = {metric.describe()[0].name: set(metric._labelnames) for metric in known}
+    names = {next(iter(metric.describe())).name: set(metric._labelnames) for metric in known}
     for name, labels in METRICS.items():
         stem = name.removesuffix("_total").removesuffix("_info")
         assert stem in names, name
