@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from shared.money import SCALE, from_units, to_units
+from shared.money import CONTEXT, SCALE, from_units, to_units
 
 
 class AllWeightsZero(ValueError):
@@ -102,7 +102,7 @@ def _as_integers(weights: Sequence[Decimal], keys: Sequence[str]) -> list[int]:
         if weight < 0:
             raise NegativeWeight(key, weight)
     finest = max((-int(weight.as_tuple().exponent) for weight in weights), default=0)
-    return [int(weight.scaleb(max(finest, 0))) for weight in weights]
+    return [int(weight.scaleb(max(finest, 0), CONTEXT)) for weight in weights]
 
 
 def _mirrored(numerators: Sequence[int], keys: Sequence[str]) -> bool:

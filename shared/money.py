@@ -87,7 +87,7 @@ def round_half_even(amount: Decimal, scale: int = SCALE) -> Decimal:
         AmountOutOfRange: if `numeric(38,18)` could not hold the result.
     """
     rounded = _ROUNDING.quantize(amount, Decimal(1).scaleb(-scale))
-    if abs(rounded) >= 10 ** (DIGITS_MAX - SCALE):
+    if rounded.copy_abs() >= 10 ** (DIGITS_MAX - SCALE):
         raise AmountOutOfRange(amount)
     return rounded
 

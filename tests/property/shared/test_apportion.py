@@ -36,7 +36,7 @@ def test_a_credit_splits_as_the_mirror_image_of_the_charge(amount: Decimal, shar
     if not any(shares):
         return
     keys = names(len(shares))
-    assert split(-amount, shares, keys) == [-part for part in split(amount, shares, keys)]
+    assert split(CONTEXT.minus(amount), shares, keys) == [CONTEXT.minus(part) for part in split(amount, shares, keys)]
 
 
 @given(amounts, weights, st.randoms(use_true_random=False))
@@ -76,7 +76,7 @@ def test_rounding_mirrors(parts: list[Decimal], scale: int) -> None:
     keys = names(len(parts))
     whole = round_half_even(total(parts), scale)
     mirrored = round_parts(CONTEXT.minus(whole), [CONTEXT.minus(part) for part in parts], keys, scale)
-    assert mirrored == [-part for part in round_parts(whole, parts, keys, scale)]
+    assert mirrored == [CONTEXT.minus(part) for part in round_parts(whole, parts, keys, scale)]
 
 
 def test_ties_go_to_the_smaller_key() -> None:
@@ -96,3 +96,10 @@ def test_negative_weights_are_refused_by_name() -> None:
 def test_a_whole_that_rounding_cannot_reach_is_refused() -> None:
     with pytest.raises(WholeOutOfReach):
         largest_remainder(5, [10, 10], 10, ["a", "b"])
+
+
+def test_weights_count_to_their_last_digit_whatever_the_thread_s_precision() -> None:
+    large = Decimal("12345678901234567890.123456789012345678")
+    weights = [large, CONTEXT.add(large, Decimal("1e-18"))]
+    first, second = split(Decimal("0.000000000000000001"), weights, ["a", "b"])
+    assert (first, second) == (0, Decimal("1e-18"))

@@ -50,6 +50,10 @@ def test_the_edge_of_the_range_is_refused() -> None:
         round_half_even(Decimal("1e20"))
 
 
+def test_the_largest_amount_is_not_refused() -> None:
+    assert round_half_even(from_units(10**38 - 1)) == from_units(10**38 - 1)
+
+
 def test_rounding_ties_go_to_the_even_digit() -> None:
     assert round_half_even(Decimal("0.0000000000000000005")) == 0
     assert round_half_even(Decimal("0.0000000000000000015")) == Decimal("0.000000000000000002")
