@@ -17,6 +17,7 @@ from deploy.local.stack import Stack
 from shared.remote import Refused, Remote
 
 SOURCE = "run"
+STEPS = ("stack", "ingest", "allocate", "invoice", "close", "total")
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 900
 
@@ -52,7 +53,7 @@ class Outcome:
     periods: list[dict[str, Any]] = field(default_factory=list)
     rejected: int = 0
     findings: list[dict[str, Any]] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STEPS, 0.0))
 
     @contextmanager
     def timed(self, step: str):  # type: ignore[no-untyped-def]
@@ -61,7 +62,7 @@ class Outcome:
         try:
             yield
         finally:
-            self.seconds[step] = round(self.seconds.get(step, 0) + time.monotonic() - started, 3)
+            self.seconds[step] = round(self.seconds[step] + time.monotonic() - started, 3)
 
     @property
     def closed(self) -> bool:

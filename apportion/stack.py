@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from deploy.local.errors import LocalStackError
 from deploy.local.services import SERVICES
 from deploy.local.stack import Stack
 from shared import topic_admin
-from shared.terminal import FAULT, err, fail, out
+from shared.terminal import FAULT, Json, err, fail, out, print_json
 from shared.terminal import table as new_table
 
 DEFAULT_DIRECTORY = Path(".apportion")
@@ -74,16 +75,19 @@ def down(directory: Directory = DEFAULT_DIRECTORY) -> None:
         fail(str(error), FAULT)
 
 
-def status(directory: Directory = DEFAULT_DIRECTORY) -> None:
+def status(directory: Directory = DEFAULT_DIRECTORY, as_json: Json = False) -> None:
     """Show which parts of the stack run, where they answer and where they log."""
     try:
-        show_status(Stack.load(directory.absolute()))
+        show_status(Stack.load(directory.absolute()), as_json)
     except LocalStackError as error:
         fail(str(error), FAULT)
 
 
-def show_status(stack: Stack) -> None:
+def show_status(stack: Stack, as_json: bool = False) -> None:
     """Print one row per process."""
+    if as_json:
+        print_json([asdict(part) | {"log": str(part.log)} for part in stack.status()])
+        return
     table = new_table("part", "state", "pid", "address", "log")
     for part in stack.status():
         state = "running" if part.running else "stopped"

@@ -102,4 +102,4 @@ def test_weights_count_to_their_last_digit_whatever_the_thread_s_precision() -> 
     large = Decimal("12345678901234567890.123456789012345678")
     weights = [large, CONTEXT.add(large, Decimal("1e-18"))]
     first, second = split(Decimal("0.000000000000000001"), weights, ["a", "b"])
-    assert (first, second) == (0, Decimal("1e-18"))
+    assert (first, second) == (Decimal(0), Decimal("1e-18"))
