@@ -20,6 +20,7 @@ SOURCE = "run"
 STEPS = ("stack", "ingest", "allocate", "invoice", "close", "total")
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 900
+_QUIET_SECONDS = 30
 
 Progress = Callable[[str], None]
 
@@ -155,7 +156,8 @@ class Steps:
         with self._outcome.timed("allocate"):
             self._progress(f"{period}: closing, the allocator makes its final run")
             self._services["ledger"].post(f"{ledger}/close", {"requested_by": self._job.prepared_by})
-            blocked = self._wait(period, lambda: self._drafted_or_blocked(period))
+            asked_at = time.monotonic()
+            blocked = self._wait(period, lambda: self._drafted_or_blocked(period, asked_at))
         if not blocked:
             with self._outcome.timed("invoice"):
                 self._progress(f"{period}: approving and issuing invoices")
@@ -167,13 +169,14 @@ class Steps:
                 self._wait(period, lambda: self._ended(period))
         self._outcome.periods += self._figures(period)
 
-    def _drafted_or_blocked(self, period: str) -> str | None:
+    def _drafted_or_blocked(self, period: str, asked_at: float) -> str | None:
         state = self._services["ledger"].get(f"/v1/periods/{period}")["state"]
         if state == "blocked":
             return "blocked"
         invoices = self._services["chargeback"].get(f"/v1/periods/{period}")
-        for reason in invoices["waiting_for"]:
-            self._progress(f"{period}: waiting: {reason}")
+        if time.monotonic() - asked_at > _QUIET_SECONDS:
+            for reason in invoices["waiting_for"]:
+                self._progress(f"{period}: waiting: {reason}")
         return "" if invoices["status"] == "drafted" else None
 
     def _issued(self, period: str) -> bool | None:
