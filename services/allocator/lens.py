@@ -13,21 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from services.allocator.domain.buckets import GRAIN
 from shared.projection import Projection
 
-BASE: Final = (
-    "InvoiceIssuerName",
-    "InvoiceId",
-    "ServiceProviderName",
-    "ServiceName",
-    "BillingAccountId",
-    "SubAccountId",
-    "ChargeCategory",
-    "ChargeClass",
-    "RegionId",
-    "CommitmentDiscountId",
-    "CommitmentDiscountStatus",
-)
+BASE: Final = (*GRAIN[1:], "RegionId", "CommitmentDiscountId", "CommitmentDiscountStatus")
 CURRENCY: Final = "BillingCurrency"
 _TAG: Final = "tag:"
 
