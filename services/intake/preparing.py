@@ -181,6 +181,5 @@ def archive_rows(archive: Archive, delivery_id: str, spool: Spool, work: Work, p
     if archive.has_rows(delivery_id):
         return
     with archive.row_writer(delivery_id) as writer:
-        for part in parts:
-            if part.kind == "rows" and part.rows:
-                writer.write(spool.read_part(part), work.planned(part).column("occurrence"))
+        for part, planned in work.planned([part for part in parts if part.kind == "rows" and part.rows]):
+            writer.write(spool.read_part(part), planned.column("occurrence"))

@@ -109,12 +109,18 @@ def _parse_csv(facts: FileFacts, chunk: Chunk) -> pa.Table:
             ),
             parse_options=pa.csv.ParseOptions(newlines_in_values=True),
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(columns, TEXT), null_values=["", "NULL"], strings_can_be_null=True
+                column_types=dict.fromkeys(columns, pa.string()), null_values=["", "NULL"], strings_can_be_null=True
             ),
         )
     except pa.ArrowInvalid as error:
         raise diagnose(facts.name, chunk, facts.layout.names, str(error)) from None
-    return table.combine_chunks()
+    return _encoded(table)
+
+
+def _encoded(rows: pa.Table | pa.RecordBatch) -> pa.Table:
+    """Dictionary-encode all columns; faster than the CSV parser does it."""
+    columns = zip(rows.column_names, rows.columns, strict=True)
+    return pa.table({name: column.dictionary_encode() for name, column in columns}).combine_chunks()
 
 
 def parquet_query(file: str, path: Path) -> tuple[list[str], str]:
@@ -160,9 +166,6 @@ def _parquet_parser(facts: FileFacts, batch: pa.RecordBatch, first_row: int) -> 
         for name, column in zip(facts.layout.names, batch.columns, strict=True):
             if pc.any(pc.match_substring(column, "\0")).as_py():
                 raise NotFocus(facts.name, f"column {name} holds a NUL character")
-        table = pa.table(
-            {name: column.dictionary_encode() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
-        )
-        return RawChunk(table, lambda rows: [first_row + row for row in rows])
+        return RawChunk(_encoded(batch), lambda rows: [first_row + row for row in rows])
 
     return parse

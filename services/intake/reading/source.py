@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+from zlib_ng import zlib_ng
 
 from services.intake.reading.errors import EmptyFile, NotFocus, TruncatedFile, WrongEncoding
 
@@ -16,6 +17,7 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _GZIP: Final = b"\x1f\x8b"
 _PARQUET: Final = b"PAR1"
 _GZIP_WINDOW: Final = 31
+_DAMAGED: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub takes the class for an instance
 _OTHERS: Final = {
     b"PK\x03\x04": "a ZIP archive or spreadsheet",
     b"{": "JSON",
@@ -71,19 +73,19 @@ def _plain(path: Path) -> Iterator[bytes]:
 
 
 def _inflate(file: str, path: Path) -> Iterator[bytes]:
-    """Decompress members one after another, as gzip does; zlib compares length and check sum at each one's end."""
-    inflater = zlib.decompressobj(_GZIP_WINDOW)
+    """Decompress members one after another, as gzip does; length and check sum are compared at each one's end."""
+    inflater = zlib_ng.decompressobj(_GZIP_WINDOW)
     try:
         for block in _plain(path):
             waiting, full = block, False
             while waiting or full:
                 if inflater.eof:
-                    inflater = zlib.decompressobj(_GZIP_WINDOW)
+                    inflater = zlib_ng.decompressobj(_GZIP_WINDOW)
                 data = inflater.decompress(waiting, BLOCK_BYTES)
                 yield data
                 waiting = inflater.unconsumed_tail or inflater.unused_data.lstrip(b"\0")
                 full = len(data) == BLOCK_BYTES and not inflater.eof
-    except zlib.error as error:
+    except _DAMAGED as error:
         raise TruncatedFile(file, f"gzip data is damaged ({error})") from None
     if not inflater.eof:
         raise TruncatedFile(file, "gzip data ends early")
