@@ -19,7 +19,7 @@ from services.intake.domain.delivery import ArchivedFile
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.reading.invoices import read_invoices
 from services.intake.store import StoredDelivery
-from shared.service import ApiError
+from shared.http import ApiError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FROM_RECORD = {
