@@ -32,7 +32,7 @@ def ingest(
     ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Deliver FOCUS files (1.0 to 1.4; CSV, CSV.gz or Parquet) and wait until their costs are published.
+    """Deliver FOCUS files (1.0 to 1.4; CSV, JSON Lines or Parquet) and wait until their costs are published.
 
     All files of one call are one delivery. It replaces everything that the source delivered before for the payers and
     billing periods in it; only the difference is published, so delivering a file again does no harm. Rows that can't
