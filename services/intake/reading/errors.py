@@ -70,6 +70,19 @@ class TruncatedFile(IntakeRefusal):
         super().__init__(file, f"{what}; the file is cut off or damaged, so copy it again")
 
 
+class RowsDiffer(IntakeRefusal):
+    """The file has more or fewer rows than the provider's manifest says."""
+
+    code = "rows-differ"
+
+    def __init__(self, file: str, promised: int, found: int) -> None:
+        self.promised, self.found = promised, found
+        super().__init__(
+            file,
+            f"it has {found:,} rows, but its manifest says {promised:,}; let the export finish, or run it again",
+        )
+
+
 class WrongEncoding(IntakeRefusal):
     """The text is not UTF-8."""
 
