@@ -1,4 +1,4 @@
-"""`apportion intake watch` and `apportion ingest DIR` as their own processes, against a real intake."""
+"""`apportion intake watch` and `apportion ingest DIR` against a real intake, as processes where that matters."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.intake.sources.location import Location
+from services.intake.sources.watching import Watch
+from shared.remote import Remote
 from tests.integration.intake.world import World
 from tests.unit.intake.places import aws_period, azure_run, put
 
@@ -27,16 +31,19 @@ def command(world: World, *arguments: str, **environment: str) -> subprocess.Pop
     )  # fmt: skip
 
 
-def run(world: World, *arguments: str, **environment: str) -> tuple[int, list[dict[str, Any]]]:
-    """A command to its end: exit code, and the lines of JSON that it wrote."""
-    process = command(world, *arguments, "--json", **environment)
+def look(world: World, place: Path) -> tuple[int, list[dict[str, Any]]]:
+    """Look once; the exit code that the command would have, and what happened."""
+    events: list[dict[str, Any]] = []
+    with Remote("intake", f"http://127.0.0.1:{world.port}") as intake:
+        watch = Watch(intake, Location(str(place)), "cloud", events.append, lambda *_: None, threading.Event())
+        return 0 if watch.look() else 3, events
+
+
+def look_as_process(world: World, place: Path, **environment: str) -> tuple[int, list[dict[str, Any]]]:
+    process = command(world, "intake", "watch", str(place), "--source", "cloud", "--once", "--json", **environment)
     out, err = process.communicate(timeout=_PATIENCE_SECONDS)
     assert "Traceback" not in err, err
-    return process.returncode, [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-
-
-def look(world: World, place: Path | str, **environment: str) -> tuple[int, list[dict[str, Any]]]:
-    return run(world, "intake", "watch", str(place), "--source", "cloud", "--once", **environment)
+    return process.returncode, [json.loads(line) for line in out.splitlines()]
 
 
 def all_files(folder: Path) -> list[Path]:
@@ -82,8 +89,8 @@ async def test_a_watch_killed_between_upload_and_delivery_delivers_once(world: W
     world.start()
     aged(put(place, "a.csv", 1, 2), put(place, "b.csv", 3))
     for failpoint in ("intake.handing-over.uploaded", "intake.handing-over.uploaded:2", "intake.handing-over.created"):
-        assert look(world, place, APPORTION_FAILPOINT=failpoint)[0] == -signal.SIGKILL
-    code, (looked,) = look(world, place)
+        assert look_as_process(world, place, APPORTION_FAILPOINT=failpoint)[0] == -signal.SIGKILL
+    code, (looked,) = look_as_process(world, place)
     assert (code, looked["found"], looked["new"]) == (0, 2, 0)
     found = world.http.get("/v1/deliveries").json()
     assert [file["name"] for one in found for file in one["files"]] == ["b.csv", "a.csv"]
@@ -154,7 +161,7 @@ async def test_a_signal_ends_the_watch(world: World, place: Path) -> None:
 
 async def test_an_intake_that_is_away_is_a_problem_and_no_end(world: World, place: Path) -> None:
     aged(put(place, "a.csv", 1))
-    code, events = look(world, place)
+    code, events = look_as_process(world, place)
     assert (code, events[0]["code"]) == (3, "unreachable")
 
 
