@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 from services.intake.sources import errors as e
 from services.intake.sources.finding import check_unchanged, find
 from services.intake.sources.location import Location
+from services.intake.sources.watching import Watch
+from shared.remote import Remote
+from tests.integration.intake.world import World
 from tests.stack.s3 import IDENTITY, SECRET, S3Server
 from tests.unit.intake.places import aws_period, put
 
@@ -85,6 +89,27 @@ def test_a_single_object_and_a_plain_prefix_are_places(s3: Any, tmp_path: Path) 
     assert [file.stored.path for file in one.files] == ["c.csv"]
     with pytest.raises(e.UnreadablePlace, match="there is no such"):
         find(Location("s3://exports/nothing"), file_by_file=False)
+
+
+async def test_a_bucket_is_watched(s3: Any, world: World, tmp_path: Path) -> None:
+    world.start()
+    aws_period(tmp_path / "1", "2026-01", {"focus-00001.csv.gz": 1, "focus-00002.csv.gz": 2}, bucket="exports")
+    aws_period(tmp_path / "2", "2026-01", {"focus-00001.csv.gz": 1, "focus-00002.csv.gz": 3}, bucket="exports")
+    url = uploaded(s3, tmp_path / "1", "watched")
+    seen: list[tuple[Any, ...]] = []
+    with Remote("intake", f"http://127.0.0.1:{world.port}") as intake:
+        watch = Watch(
+            intake, Location(url), "aws", lambda event: seen.append((event["event"], event.get("charges"))),
+            lambda *_: None, threading.Event(),
+        )  # fmt: skip
+        assert watch.look()
+        assert watch.look()
+        uploaded(s3, tmp_path / "2", "watched")
+        assert watch.look()
+    looked = ("looked", None)
+    once, again = ([looked, ("delivering", None), ("delivered", charges)] for charges in (2, 1))
+    assert seen == [*once, looked, *again]
+    assert [one["retractions"] for one in world.http.get("/v1/deliveries").json()] == [1, 0]
 
 
 def test_a_wrong_secret_is_not_repeated(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
