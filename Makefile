@@ -41,7 +41,7 @@ fix: $(INSTALLED) ## format, and mend what lint can mend by itself
 bench: $(INSTALLED) ## measure throughput as a ratio to this machine's own ceiling
 	@$(BIN)/python -m benchmarks
 
-docs: $(INSTALLED) ## write generated files again: event schemas, AsyncAPI
+docs: $(INSTALLED) ## write generated files again: event schemas, AsyncAPI, FOCUS columns
 	@$(BIN)/python -m shared.events.generate
 
 lock: $(INSTALLED) ## resolve requirements/*.in into hashed *.txt

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from shared.focus import Dataset
+
 
 class IntakeRefusal(ValueError):
     """A file that can't be taken in at all. Nothing of its delivery is published."""
@@ -33,6 +35,19 @@ class NotFocus(IntakeRefusal):
     def __init__(self, file: str, what: str) -> None:
         super().__init__(
             file, f"not a FOCUS Cost and Usage file: {what}; export FOCUS 1.0 to 1.4 as CSV, CSV.gz or Parquet"
+        )
+
+
+class OtherDataset(IntakeRefusal):
+    """A FOCUS file, but of another dataset than Cost and Usage."""
+
+    code = "dataset-other"
+
+    def __init__(self, file: str, dataset: Dataset) -> None:
+        self.dataset = dataset
+        hint = ", or to the option --provider-invoices" if dataset is Dataset.INVOICE_DETAIL else ""
+        super().__init__(
+            file, f"this is FOCUS {dataset.display_name} and no Cost and Usage; give it to `apportion ingest`{hint}"
         )
 
 
