@@ -116,7 +116,7 @@ class RowWriter:
     def write(self, rows: pa.Table, occurrence: pa.ChunkedArray) -> None:
         """Add rows; columns that the file did not have are null."""
         table = _complete(rows.append_column("occurrence", occurrence))
-        periods = pc.unique(table.column("billing_period")).dictionary_decode().to_pylist()
+        periods = pc.unique(table.column("billing_period").cast(pa.string())).to_pylist()  # dictionaries may repeat
         for period in periods:
             part = table if len(periods) == 1 else table.filter(pc.equal(table.column("billing_period"), period))
             self._waiting.setdefault(period, []).append(part)
