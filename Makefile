@@ -22,7 +22,7 @@ test: check ## everything: check, then all tests against real Kafka and PostgreS
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests
 
 unit: $(INSTALLED) ## the tests that need no broker and no database
-	@$(BIN)/pytest -q $(wildcard tests/unit tests/property tests/contract)
+	@$(BIN)/pytest -q $(wildcard tests/unit tests/property tests/contract tests/judges)
 
 check: $(INSTALLED) ## format, lint, types, import rules, generated files (no tests)
 	@echo "check: format" && $(BIN)/ruff format --quiet --check $(CODE)

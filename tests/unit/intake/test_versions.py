@@ -11,8 +11,8 @@ from services.intake.reading import check_file
 from shared.events import CostEvent
 from shared.focus import CANONICAL, PREVIEW, VERSIONS
 from tests.unit.intake.desk import Desk, Outcome
+from tests.unit.intake.samples import SAMPLES
 
-SAMPLES = Path(__file__).parent / "samples"
 AZURE = "azure-1.0-preview(v1)"
 
 
