@@ -53,6 +53,10 @@ class Archive:
         """Where received bytes are; they may not be there."""
         return self._files / sha256[:2] / sha256
 
+    def has_file(self, sha256: str) -> bool:
+        """Whether bytes with this hash were received."""
+        return self.file(sha256).is_file()
+
     def rows(self, delivery_id: str, billing_period: str) -> Path:
         """Where a delivery's rows of one period are."""
         return self._rows / delivery_id / f"{billing_period}.parquet"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from services.intake.reading import IntakeRefusal, check_file
+from services.intake.reading import IntakeRefusal, OtherDataset, check_file
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
 
@@ -19,7 +19,7 @@ _intake = ServiceCommands("intake")
 
 def ingest(
     files: Annotated[
-        list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="FOCUS Cost and Usage files.")
+        list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="FOCUS files, of any dataset.")
     ],
     source: Annotated[str, typer.Option(help="Who delivers, such as aws-main; deliveries are compared per source.")],
     provider_invoices: Annotated[
@@ -32,27 +32,29 @@ def ingest(
     ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Deliver FOCUS files (1.0 to 1.4; CSV, CSV.gz or Parquet) and wait until their costs are published.
+    """Deliver FOCUS files (1.0-preview to 1.4; CSV, CSV.gz or Parquet) and wait until their costs are published.
 
-    All files of one call are one delivery. It replaces everything that the source delivered before for the payers and
-    billing periods in it; only the difference is published, so delivering a file again does no harm. Rows that can't
-    be read are kept as dead letters, and the period they belong to can't close before a delivery without them.
+    Files of Invoice Detail, Billing Period and Contract Commitment are told by their columns and taken in first, each
+    for itself and strictly. All Cost and Usage files of one call are one delivery. It replaces everything that the
+    source delivered before for the payers and billing periods in it; only the difference is published, so delivering a
+    file again does no harm. Rows that can't be read are kept as dead letters, and the period they belong to can't close
+    before a delivery without them.
     """
-    for file in files:
-        try:
-            check_file(file)
-        except IntakeRefusal as error:
-            fail(str(error), BAD_USAGE)
+    costs, others = _by_dataset(files)
     if provider_invoices is not None:
         answer = _intake.upload("/v1/provider-invoices", provider_invoices)
         err.print(f"provider invoices: {answer['rows']} lines, {answer['published']} new or changed")
-    delivery = _deliver(source, files)
+    taken = [_take_in(source, file) for file in others]
+    if not costs:
+        print_json({"datasets": taken}) if as_json else None
+        return
+    delivery = _deliver(source, costs)
     if as_json:
-        print_json(delivery)
+        print_json(delivery | {"datasets": taken})
     elif delivery["state"] == "complete":
         _show(delivery)
     if delivery["state"] == "refused":
-        fail(f"nothing was published: {delivery['error']}", BAD_USAGE)
+        fail(f"no costs were published: {delivery['error']}", BAD_USAGE)
 
 
 def deliveries(
@@ -75,6 +77,32 @@ def deliveries(
         table.add_row(one["delivery_id"], one["source"], str(one["ordinal"]), one["state"],
                       *(f"{count:,}" for count in counts), names)  # fmt: skip
     out.print(table if found else "no deliveries yet")
+
+
+def _by_dataset(files: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Cost and Usage files, and files of other datasets; the command ends if one is neither."""
+    costs, others = [], []
+    for file in files:
+        try:
+            check_file(file)
+            costs.append(file)
+        except OtherDataset:
+            others.append(file)
+        except IntakeRefusal as error:
+            fail(str(error), BAD_USAGE)
+    return costs, others
+
+
+def _take_in(source: str, file: Path) -> dict[str, Any]:
+    received = _intake.upload("/v1/files", file)
+    reference = {"name": received["name"], "sha256": received["sha256"]}
+    taken: dict[str, Any] = _intake.post("/v1/datasets", {"source": source, "file": reference})
+    err.print(
+        f"{file.name}: {taken['rows']} rows of {taken['dataset']} (FOCUS {taken['version']}), "
+        f"{taken['published']} new or changed, {taken['withdrawn']} of them withdrawn",
+        markup=False,
+    )
+    return taken | {"file": file.name}
 
 
 def _deliver(source: str, files: list[Path]) -> dict[str, Any]:

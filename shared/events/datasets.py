@@ -28,7 +28,6 @@ class InvoiceDetail(Contract, frozen=True, kw_only=True):
     revision: Revision
     row: Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": "#/$defs/FocusInvoiceDetail"})]
     custom: dict[str, str] = {}
-    source: str = ""
     source_file: str = ""
     withdrawn: bool = False
 
@@ -45,7 +44,6 @@ class ProviderBillingPeriod(Contract, frozen=True, kw_only=True):
     revision: Revision
     row: Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": "#/$defs/FocusBillingPeriod"})]
     custom: dict[str, str] = {}
-    source: str = ""
     source_file: str = ""
 
 

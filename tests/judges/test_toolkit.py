@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,8 @@ from focus_data_toolkit.cli import main
 
 from services.intake.exporting import ExportFormat, export_rows
 from services.intake.preparing import InForce
+from services.intake.reading.datasets import open_dataset
+from services.intake.reading.invoices import read_invoices
 from shared.focus import DATASETS, PREVIEW, VERSIONS, Dataset, columns_of
 from tests.judges.reader import rows_of, sums
 from tests.unit.intake.desk import Desk, Outcome
@@ -110,6 +113,33 @@ def test_custom_columns_are_exported_behind_the_focus_columns(tmp_path: Path) ->
     assert list(row)[-len(custom) :] == custom == sorted(custom)
     assert (row["x_OnDemandCost"], row["x_ChargeSubcategory"]) in {("18", "Used Commitment"), ("-0.25", "Credit")}
     assert "AllocatedMethodId" not in row
+
+
+def datasets_of(directory: Path) -> list[Path]:
+    """Every file of another dataset than Cost and Usage."""
+    return sorted(file for file in directory.rglob("*.csv") if "cost_and_usage" not in file.name)
+
+
+@pytest.mark.parametrize(("provider", "version"), MADE)
+def test_its_other_datasets_are_read_whole(generated: Generated, provider: str, version: str) -> None:
+    files = datasets_of(generated(provider, version))
+    assert len(files) == (4 if version == "1.3" else 2)
+    for file in files:
+        expected = rows_of(file.read_bytes())
+        opened = open_dataset(file, file.name)
+        rows = list(opened.rows)
+        assert opened.dataset in file.name.replace("_", "-")
+        assert opened.version == ("1.3" if "focus_1_3" in file.name else "1.4")
+        assert [len(row.values) for row in rows] == [sum(map(bool, row.values())) for row in expected]
+        if opened.dataset is Dataset.INVOICE_DETAIL:
+            billed = sum(Decimal(row["BilledCost"]) for row in expected)
+            assert sum(Decimal(row.values["BilledCost"]) for row in rows) == billed
+            assert sum(invoice.amount for invoice in read_invoices(file, file.name).values()) == billed
+
+
+@pytest.mark.parametrize("name", ["invoice-detail", "billing-period", "contract-commitment"])
+def test_it_accepts_the_samples_that_our_tests_rest_on(name: str) -> None:
+    assert main(["validate", "--dataset", name, str(SAMPLES / f"{name}-1.4.csv")]) == 0
 
 
 def its_model() -> dict[str, Any]:

@@ -127,12 +127,18 @@ class NotInvoices(IntakeRefusal):
         )
 
 
-class RefusedInvoice(IntakeRefusal):
-    """A line of provider invoices that breaks a rule; the whole file is refused, as invoices are few."""
+class RefusedRow(IntakeRefusal):
+    """A row that breaks a rule and refuses its whole file, because the rest would say something else without it."""
 
-    code = "invoice-refused"
+    code = "row-refused"
 
     def __init__(self, file: str, line: int, column: str, value: str | None, rule: str) -> None:
         self.column, self.value, self.rule = column, value, rule
         shown = "no value" if value is None else repr(value)
         super().__init__(file, f"{column} has {shown}, but {rule}; mend the line and deliver the file again", line)
+
+
+class RefusedInvoice(RefusedRow):
+    """A line of provider invoices that breaks a rule; the whole file is refused, as invoices are few."""
+
+    code = "invoice-refused"

@@ -9,6 +9,7 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,8 +19,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.intake.reading import IntakeRefusal
+from services.intake.reading.datasets import open_dataset
+from tests.judges.reader import rows_of
 from tests.property.intake.reading import check_against_independent_reader, read
 from tests.unit.intake.exports import charge
+from tests.unit.intake.samples import SAMPLES
 
 ROUNDS: Final = 100
 _TOKENS: Final = (
@@ -104,10 +108,31 @@ def test_a_damaged_parquet() -> None:
     check_mutants(small_parquet(), ROUNDS, lambda data: data)
 
 
-def check_mutants(data: bytes, rounds: int, wrapped: Callable[[bytes], bytes]) -> None:
-    assert taken_in(wrapped(data))
+@pytest.mark.parametrize("name", ["invoice-detail-1.4", "billing-period-1.4", "contract-commitment-1.4"])
+def test_a_damaged_file_of_another_dataset(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "fuzzed"
+
+    def read_whole(data: bytes) -> bool:
+        file.write_bytes(data)
+        try:
+            rows = list(open_dataset(file, "fuzzed").rows)
+        except IntakeRefusal:
+            return False
+        amounts = [Decimal(row.values["BilledCost"]) for row in rows if "BilledCost" in row.values]
+        there = [{key.strip(): value for key, value in row.items()} for row in rows_of(data)]
+        assert len(rows) == len(there)
+        assert sum(amounts) == sum(Decimal(row["BilledCost"].strip()) for row in there if "BilledCost" in row)
+        return True
+
+    check_mutants((SAMPLES / f"{name}.csv").read_bytes(), ROUNDS * 3, lambda data: data, read_whole)
+
+
+def check_mutants(
+    data: bytes, rounds: int, wrapped: Callable[[bytes], bytes], reads: Callable[[bytes], bool] = taken_in
+) -> None:
+    assert reads(wrapped(data))
     chance = random.Random(20_26)
-    outcomes = Counter(taken_in(wrapped(mutated(data, chance))) for _ in range(rounds))
+    outcomes = Counter(reads(wrapped(mutated(data, chance))) for _ in range(rounds))
     assert outcomes[False]
 
 
