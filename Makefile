@@ -10,7 +10,7 @@ CODE := $(wildcard apportion services shared deploy synthetic tests benchmarks)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: help demo test check unit fix bench docs lock clean .venv
+.PHONY: help demo test check unit judge fix bench docs lock clean .venv
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z.]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: $(INSTALLED) ## format, lint, types, import rules, generated files (no te
 	@if [ -f shared/events/generate.py ]; then echo "check: generated files"; \
 		$(BIN)/python -m shared.events.generate --check; fi
 
+judge: $(INSTALLED) ## the FinOps Foundation's FOCUS validator about our exports (needs python3.12, installs it below .judges)
+	@$(BIN)/python -m tests.judges.official
+
 fix: $(INSTALLED) ## format, and mend what lint can mend by itself
 	@$(BIN)/ruff check --quiet --fix-only $(CODE)
 	@$(BIN)/ruff format $(CODE)
@@ -49,7 +52,7 @@ lock: $(INSTALLED) ## resolve requirements/*.in into hashed *.txt
 	@$(COMPILE) --constraints requirements/dev.txt requirements/runtime.in --output-file requirements/runtime.txt
 
 clean: ## remove what the targets made (not the cached Kafka jars)
-	@rm -rf .venv build dist *.egg-info .apportion .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .judges build dist *.egg-info .apportion .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: $(INSTALLED) ## install everything that the other targets need

@@ -1,8 +1,8 @@
 """Normalised rows written back as a FOCUS 1.4 Cost and Usage file, for other tools to read and judge.
 
-Columns: those that 1.4 makes mandatory, those that hold any value, then every `x_` column, each group in alphabetical
-order. Amounts are plain decimal text in CSV and DECIMAL(38,18) in Parquet; everything else is the canonical text.
-Equal rows in force make equal bytes.
+Columns: those of 1.4, without the ones that 1.4 lets be absent but not empty when no row has a value, then every `x_`
+column, each group in alphabetical order. Amounts are plain decimal text in CSV and DECIMAL(38,18) in Parquet;
+everything else is the canonical text. Equal rows in force make equal bytes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def export_rows(in_force: Sequence[InForce], target: Path, form: ExportFormat) -
 
 def _present(in_force: Sequence[InForce]) -> tuple[list[str], list[str]]:
     """The FOCUS columns to write, and the names of all custom ones."""
-    wanted = {column.name for column in CANONICAL if column.level == "mandatory"}
+    wanted = {column.name for column in CANONICAL if column.level == "mandatory" or column.nullable}
     custom: set[str] = set()
     for rows in _batches(in_force, [*(column.name for column in CANONICAL), "custom"]):
         wanted |= {column.name for column in CANONICAL if rows.column(column.name).null_count < rows.num_rows}

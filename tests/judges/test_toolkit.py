@@ -112,7 +112,8 @@ def test_custom_columns_are_exported_behind_the_focus_columns(tmp_path: Path) ->
     custom = [name for name in row if name.startswith("x_")]
     assert list(row)[-len(custom) :] == custom == sorted(custom)
     assert (row["x_OnDemandCost"], row["x_ChargeSubcategory"]) in {("18", "Used Commitment"), ("-0.25", "Credit")}
-    assert "AllocatedMethodId" not in row
+    assert row["AllocatedMethodId"] == ""
+    assert "PricingCurrency" not in row
 
 
 def datasets_of(directory: Path) -> list[Path]:
