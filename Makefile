@@ -10,7 +10,7 @@ CODE := $(wildcard apportion services shared deploy synthetic tests benchmarks)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: help demo test check unit fix bench docs lock clean .venv
+.PHONY: help demo test check unit judge fix bench docs lock clean .venv
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z.]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ test: check ## everything: check, then all tests against real Kafka and PostgreS
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests
 
 unit: $(INSTALLED) ## the tests that need no broker and no database
-	@$(BIN)/pytest -q $(wildcard tests/unit tests/property tests/contract)
+	@$(BIN)/pytest -q $(wildcard tests/unit tests/property tests/contract tests/judges)
 
 check: $(INSTALLED) ## format, lint, types, import rules, generated files (no tests)
 	@echo "check: format" && $(BIN)/ruff format --quiet --check $(CODE)
@@ -34,6 +34,9 @@ check: $(INSTALLED) ## format, lint, types, import rules, generated files (no te
 	@if [ -f shared/events/generate.py ]; then echo "check: generated files"; \
 		$(BIN)/python -m shared.events.generate --check; fi
 
+judge: $(INSTALLED) ## the FinOps Foundation's FOCUS validator about our exports (needs python3.12, installs it below .judges)
+	@$(BIN)/python -m tests.judges.official
+
 fix: $(INSTALLED) ## format, and mend what lint can mend by itself
 	@$(BIN)/ruff check --quiet --fix-only $(CODE)
 	@$(BIN)/ruff format $(CODE)
@@ -41,7 +44,7 @@ fix: $(INSTALLED) ## format, and mend what lint can mend by itself
 bench: $(INSTALLED) ## measure throughput as a ratio to this machine's own ceiling
 	@$(BIN)/python -m benchmarks
 
-docs: $(INSTALLED) ## write generated files again: event schemas, AsyncAPI
+docs: $(INSTALLED) ## write generated files again: event schemas, AsyncAPI, FOCUS columns
 	@$(BIN)/python -m shared.events.generate
 
 lock: $(INSTALLED) ## resolve requirements/*.in into hashed *.txt
@@ -49,7 +52,7 @@ lock: $(INSTALLED) ## resolve requirements/*.in into hashed *.txt
 	@$(COMPILE) --constraints requirements/dev.txt requirements/runtime.in --output-file requirements/runtime.txt
 
 clean: ## remove what the targets made (not the cached Kafka jars)
-	@rm -rf .venv build dist *.egg-info .apportion .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .judges build dist *.egg-info .apportion .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: $(INSTALLED) ## install everything that the other targets need

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx
 
@@ -63,24 +63,34 @@ class Remote:
         params = {"name": name}
         return self._answer(lambda: self._client.post(path, params=params, content=blocks, timeout=None))
 
+    def fetch_file(self, path: str, destination: Path, **params: str) -> None:
+        """GET a file's bytes and write them to `destination`, whole or not at all. Raises as `get` does."""
+        with tempfile.NamedTemporaryFile(dir=destination.parent, prefix=".fetching-") as file:
+            self._receive(file, path, params)
+            file.flush()
+            destination.hardlink_to(file.name)
+
     def fetch_folder(self, path: str, destination: Path) -> Path:
         """GET a tar archive of one folder and write its files by their bare names below `destination`.
 
         Returns the folder. Raises FileExistsError if it is there already: what was published is never overwritten.
         """
         with tempfile.TemporaryFile() as file:
-            try:
-                with self._client.stream("GET", path) as response:
-                    if response.is_error:
-                        response.read()
-                        raise _refusal(self._service, response)
-                    for chunk in response.iter_bytes():
-                        file.write(chunk)
-            except httpx.TransportError as error:
-                raise Unreachable(self._service, self._url, error) from None
+            self._receive(file, path, {})
             file.seek(0)
             with tarfile.open(fileobj=file) as archive:
                 return _unpack(archive, destination)
+
+    def _receive(self, file: IO[bytes], path: str, params: dict[str, str]) -> None:
+        try:
+            with self._client.stream("GET", path, params=params) as response:
+                if response.is_error:
+                    response.read()
+                    raise _refusal(self._service, response)
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
+        except httpx.TransportError as error:
+            raise Unreachable(self._service, self._url, error) from None
 
     def _answer(self, request: Callable[[], httpx.Response]) -> Any:
         try:

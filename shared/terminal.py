@@ -64,6 +64,10 @@ class ServiceCommands:
         """POST a file's bytes; the decoded answer."""
         return self._end_on_refusal("upload", path, file)
 
+    def fetch_file(self, path: str, destination: Path, **params: str) -> None:
+        """Fetch one file."""
+        self._end_on_refusal("fetch_file", path, destination, **params)
+
     def fetch_folder(self, path: str, destination: Path) -> Path:
         """Fetch a published folder; returns where it is now."""
         try:

@@ -10,9 +10,18 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.publisher import MESSAGE_BYTES_MAX
-from shared.topics import TOPICS, TopicSpec, dead_letters
+from shared.topics import (
+    CONTRACT_COMMITMENTS,
+    INVOICE_DETAILS,
+    PROVIDER_PERIODS,
+    RECONCILIATIONS,
+    TOPICS,
+    TopicSpec,
+    dead_letters,
+)
 
-_CONSUMED = tuple(spec for spec in TOPICS if spec.name != "finops.reconciliations.v1")
+_FOR_OTHERS = (RECONCILIATIONS, INVOICE_DETAILS, PROVIDER_PERIODS, CONTRACT_COMMITMENTS)
+_CONSUMED = tuple(spec for spec in TOPICS if spec not in _FOR_OTHERS)
 _DEAD_LETTER_RETENTION_MS = -1
 
 

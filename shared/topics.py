@@ -29,6 +29,15 @@ DELIVERIES: Final = TopicSpec("finops.deliveries.v1", "delivery id", "intake", c
 PROVIDER_INVOICES: Final = TopicSpec(
     "finops.provider-invoices.v1", "issuer/invoice/period/currency", "intake", compacted=True
 )
+INVOICE_DETAILS: Final = TopicSpec(
+    "finops.invoice-details.v1", "issuer/invoice/detail, slashes in them as %2F", "intake", compacted=True
+)
+PROVIDER_PERIODS: Final = TopicSpec(
+    "finops.provider-billing-periods.v1", "issuer/start of the period", "intake", compacted=True
+)
+CONTRACT_COMMITMENTS: Final = TopicSpec(
+    "finops.contract-commitments.v1", "source/commitment, slashes in them as %2F", "intake", compacted=True
+)
 COST_CENTERS: Final = TopicSpec("finops.cost-centers.v1", "cost center id", "allocator", compacted=True)
 RULES: Final = TopicSpec("finops.rules.v1", "name/version", "allocator", compacted=True)
 ALLOCATIONS: Final = TopicSpec(
@@ -41,8 +50,8 @@ PERIODS: Final = TopicSpec("finops.periods.v1", "billing period", "ledger", comp
 RECONCILIATIONS: Final = TopicSpec("finops.reconciliations.v1", "billing period", "ledger", compacted=True)
 
 TOPICS: Final = (
-    COSTS, DELIVERIES, PROVIDER_INVOICES, COST_CENTERS, RULES, ALLOCATIONS, ALLOCATION_RUNS, INVOICES, INVOICE_RUNS,
-    PERIODS, RECONCILIATIONS,
+    COSTS, DELIVERIES, PROVIDER_INVOICES, INVOICE_DETAILS, PROVIDER_PERIODS, CONTRACT_COMMITMENTS, COST_CENTERS, RULES,
+    ALLOCATIONS, ALLOCATION_RUNS, INVOICES, INVOICE_RUNS, PERIODS, RECONCILIATIONS,
 )  # fmt: skip
 
 

@@ -6,7 +6,9 @@ import pyarrow as pa
 
 from services.intake.api import routes
 from services.intake.archive import Archive
+from services.intake.datasets_api import dataset_routes
 from services.intake.delivering import Worker
+from services.intake.exporting_api import export_routes
 from services.intake.settings import IntakeSettings
 from services.intake.tables import SERVICE, STREAM_TABLES
 from shared.service import Service
@@ -23,4 +25,6 @@ def build(settings: IntakeSettings) -> Service:
     )
     service.add_background("delivering", worker.run)
     service.api.include_router(routes(service.engine, archive, worker, settings.topic_prefix))
+    service.api.include_router(dataset_routes(service.engine, archive, settings.topic_prefix))
+    service.api.include_router(export_routes(service.engine, archive, settings.data_dir))
     return service

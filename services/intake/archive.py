@@ -57,6 +57,10 @@ class Archive:
         """Where received bytes are; they may not be there."""
         return self._files / sha256[:2] / sha256
 
+    def has_file(self, sha256: str) -> bool:
+        """Whether bytes with this hash were received."""
+        return self.file(sha256).is_file()
+
     def rows(self, delivery_id: str, billing_period: str) -> Path:
         """Where a delivery's rows of one period are."""
         return self._rows / delivery_id / f"{billing_period}.parquet"
@@ -120,7 +124,7 @@ class RowWriter:
     def write(self, rows: pa.Table, occurrence: pa.ChunkedArray) -> None:
         """Add rows; columns that the file did not have are null."""
         table = _complete(rows.append_column("occurrence", occurrence))
-        periods = pc.unique(table.column("billing_period")).dictionary_decode().to_pylist()
+        periods = pc.unique(table.column("billing_period").cast(pa.string())).to_pylist()  # dictionaries may repeat
         for period in periods:
             part = table if len(periods) == 1 else table.filter(pc.equal(table.column("billing_period"), period))
             self._waiting.setdefault(period, []).append(part)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from services.intake.reading import IntakeRefusal, check_file
+from services.intake.reading import IntakeRefusal, OtherDataset, check_file
 from services.intake.sources.cli import deliver_place, is_place, watch
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
@@ -24,7 +24,7 @@ app.command("watch")(watch)
 def ingest(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE... | DIR | URL", help="FOCUS Cost and Usage files, or one place that holds them."),
+        typer.Argument(metavar="FILE... | DIR | URL", help="FOCUS files of any dataset, or one place of them."),
     ],
     source: Annotated[str, typer.Option(help="Who delivers, such as aws-main; deliveries are compared per source.")],
     provider_invoices: Annotated[
@@ -37,28 +37,35 @@ def ingest(
     ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Deliver FOCUS files (1.0 to 1.4; CSV, JSON Lines or Parquet) and wait until their costs are published.
+    """Deliver FOCUS files (1.0-preview to 1.4; CSV, JSON Lines or Parquet) and wait until their costs are published.
 
-    All files of one call are one delivery. A folder or a URL (s3://, abfs://, az://, gs://) is read by its provider's
-    manifest, AWS Data Exports or Azure Cost Management, one delivery per billing period or run; without manifest all of
-    its files are one. A delivery replaces everything that the source delivered before for the payers and
-    billing periods in it; only the difference is published, so delivering a file again does no harm. Rows that can't
-    be read are kept as dead letters, and the period they belong to can't close before a delivery without them.
+    Files of Invoice Detail, Billing Period and Contract Commitment are told by their columns and taken in first, each
+    for itself and strictly. All Cost and Usage files of one call are one delivery. A folder or a URL (s3://, abfs://,
+    az://, gs://) is read by its provider's manifest, AWS Data Exports or Azure Cost Management, one delivery per
+    billing period or run; without manifest all of its files are one. A delivery replaces everything that the source
+    delivered before for the payers and billing periods in it; only the difference is published, so delivering a file
+    again does no harm. Rows that can't be read are kept as dead letters, and the period they belong to can't close
+    before a delivery without them.
     """
-    paths = [] if any(map(is_place, files)) else _checked(files)
+    place = next(filter(is_place, files), None)
+    if place is not None and len(files) > 1:
+        fail("name one folder or URL, or any number of files", BAD_USAGE)
+    costs, others = ([], []) if place is not None else _by_dataset(files)
     if provider_invoices is not None:
         answer = _intake.upload("/v1/provider-invoices", provider_invoices)
         err.print(f"provider invoices: {answer['rows']} lines, {answer['published']} new or changed")
-    if not paths and len(files) > 1:
-        fail("name one folder or URL, or any number of files", BAD_USAGE)
-    ended = [_deliver(source, paths)] if paths else [_followed(one) for one in deliver_place(files[0], source)]
+    taken = [_take_in(source, file) for file in others]
+    if place is not None:
+        ended = [_followed(one) for one in deliver_place(place, source)]
+    else:
+        ended = [_deliver(source, costs)] if costs else []
     if as_json:
-        print_json(ended[0] if paths else ended)
+        print_json({"deliveries": ended, "datasets": taken})
     for delivery in ended:
         if delivery["state"] == "complete" and not as_json:
             _show(delivery)
         if delivery["state"] == "refused":
-            fail(f"nothing was published: {delivery['error']}", BAD_USAGE)
+            fail(f"no costs were published: {delivery['error']}", BAD_USAGE)
 
 
 def deliveries(
@@ -83,16 +90,32 @@ def deliveries(
     out.print(table if found else "no deliveries yet")
 
 
-def _checked(files: list[str]) -> list[Path]:
-    paths = [Path(file) for file in files]
-    for path in paths:
-        if not path.is_file():
-            fail(f"{path}: there is no such file", BAD_USAGE)
+def _by_dataset(files: list[str]) -> tuple[list[Path], list[Path]]:
+    """Cost and Usage files, and files of other datasets; the command ends if one is neither."""
+    costs, others = [], []
+    for file in map(Path, files):
+        if not file.is_file():
+            fail(f"{file}: there is no such file", BAD_USAGE)
         try:
-            check_file(path)
+            check_file(file)
+            costs.append(file)
+        except OtherDataset:
+            others.append(file)
         except IntakeRefusal as error:
             fail(str(error), BAD_USAGE)
-    return paths
+    return costs, others
+
+
+def _take_in(source: str, file: Path) -> dict[str, Any]:
+    received = _intake.upload("/v1/files", file)
+    reference = {"name": received["name"], "sha256": received["sha256"]}
+    taken: dict[str, Any] = _intake.post("/v1/datasets", {"source": source, "file": reference})
+    err.print(
+        f"{file.name}: {taken['rows']} rows of {taken['dataset']} (FOCUS {taken['version']}), "
+        f"{taken['published']} new or changed, {taken['withdrawn']} of them withdrawn",
+        markup=False,
+    )
+    return taken | {"file": file.name}
 
 
 def _deliver(source: str, files: list[Path]) -> dict[str, Any]:

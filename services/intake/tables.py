@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -79,4 +80,17 @@ provider_invoices = Table(
     Column("status", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("source_file", Text, nullable=False),
+)
+
+dataset_rows = Table(
+    "dataset_rows",
+    METADATA,
+    Column("dataset", Text, primary_key=True),
+    Column("key", Text, primary_key=True, comment="as on the topic"),
+    Column("scope", Text, nullable=False, comment="what is delivered as a whole; empty: nothing is"),
+    Column("content", LargeBinary, nullable=False, comment="the record at revision 1, without its source file"),
+    Column("revision", Integer, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("source_file", Text, nullable=False),
+    Index("ix_dataset_rows_scope", "dataset", "scope"),
 )

@@ -27,7 +27,7 @@ class CostEvent(Contract, frozen=True, kw_only=True):
     charge_day: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="First UTC day of the charge")]
     row_hash: Annotated[str, msgspec.Meta(description="Hash of the normalised row, hex")]
     occurrence: Annotated[int, msgspec.Meta(ge=0, description="Numbers equal rows of one delivery from 0")]
-    charge: dict[str, Any]
+    charge: Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": "#/$defs/FocusCharge"})]
     custom: dict[str, str] = {}
 
 

@@ -1,6 +1,8 @@
 """Write the JSON Schemas and the AsyncAPI document from the contract types, or check that they are current.
 
-    python -m shared.events.generate            writes docs/events/
+The page of FOCUS columns comes along, because the schemas of FOCUS rows are made from the same model.
+
+    python -m shared.events.generate            writes docs/events/ and docs/focus-columns.md
     python -m shared.events.generate --check    exits with 1 and names what differs
 
 A committed schema is also the promise to subscribers: within `.v1` a field may be added if it is optional, and nothing
@@ -20,36 +22,53 @@ from shared.events import (
     Allocation,
     AllocationRun,
     Contract,
+    ContractCommitment,
     CostCenter,
     CostEvent,
     Delivery,
     Invoice,
+    InvoiceDetail,
     InvoiceRun,
     Period,
+    ProviderBillingPeriod,
     ProviderInvoice,
     Reconciliation,
     RuleSetVersion,
 )
+from shared.focus import Dataset
+from shared.focus.documentation import columns_page, row_schema
 from shared.topics import (
     ALLOCATION_RUNS,
     ALLOCATIONS,
+    CONTRACT_COMMITMENTS,
     COST_CENTERS,
     COSTS,
     DELIVERIES,
+    INVOICE_DETAILS,
     INVOICE_RUNS,
     INVOICES,
     PERIODS,
     PROVIDER_INVOICES,
+    PROVIDER_PERIODS,
     RECONCILIATIONS,
     RULES,
     TopicSpec,
 )
 
 CONTRACTS: Final[dict[TopicSpec, type[Contract]]] = {
-    COSTS: CostEvent, DELIVERIES: Delivery, PROVIDER_INVOICES: ProviderInvoice, COST_CENTERS: CostCenter,
+    COSTS: CostEvent, DELIVERIES: Delivery, PROVIDER_INVOICES: ProviderInvoice, INVOICE_DETAILS: InvoiceDetail,
+    PROVIDER_PERIODS: ProviderBillingPeriod, CONTRACT_COMMITMENTS: ContractCommitment, COST_CENTERS: CostCenter,
     RULES: RuleSetVersion, ALLOCATIONS: Allocation, ALLOCATION_RUNS: AllocationRun, INVOICES: Invoice,
     INVOICE_RUNS: InvoiceRun, PERIODS: Period, RECONCILIATIONS: Reconciliation,
 }  # fmt: skip
+
+_ROWS: Final[dict[type[Contract], tuple[str, Dataset]]] = {
+    CostEvent: ("FocusCharge", Dataset.COST_AND_USAGE),
+    InvoiceDetail: ("FocusInvoiceDetail", Dataset.INVOICE_DETAIL),
+    ProviderBillingPeriod: ("FocusBillingPeriod", Dataset.BILLING_PERIOD),
+    ContractCommitment: ("FocusContractCommitment", Dataset.CONTRACT_COMMITMENT),
+}
+"""The contracts that carry a row of FOCUS, and the definition that their schema refers to."""
 
 _CLOUD_EVENT: Final = {
     "ce_specversion": "1.0", "ce_type": "what the record is", "ce_source": "/apportion/<service>",
@@ -57,11 +76,15 @@ _CLOUD_EVENT: Final = {
 }  # fmt: skip
 
 DIRECTORY: Final = Path(__file__).parents[2] / "docs" / "events"
+COLUMNS_PAGE: Final = DIRECTORY.parent / "focus-columns.md"
 
 
 def schema(topic: TopicSpec) -> dict[str, Any]:
     """JSON Schema 2020-12 of what a topic carries."""
     generated = msgspec.json.schema(CONTRACTS[topic])
+    if row := _ROWS.get(CONTRACTS[topic]):
+        name, dataset = row
+        generated["$defs"][name] = row_schema(dataset)
     identity = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"{topic.name}.schema.json"}
     return identity | generated
 
@@ -92,7 +115,8 @@ def documents() -> dict[Path, str]:
     """Every generated file with its content."""
     files = {DIRECTORY / f"{topic.name}.schema.json": schema(topic) for topic in CONTRACTS}
     files[DIRECTORY / "asyncapi.json"] = asyncapi()
-    return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in files.items()}
+    texts = {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in files.items()}
+    return texts | {COLUMNS_PAGE: columns_page()}
 
 
 def broken_promises(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -122,7 +146,7 @@ def main() -> int:
         path.name for path, content in documents().items() if not path.exists() or path.read_text("utf-8") != content
     ]
     for name in stale:
-        print(f"docs/events/{name} is not what the contracts say; run `make docs`", file=sys.stderr)
+        print(f"{name} in docs is not what the contracts say; run `make docs`", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -1,6 +1,19 @@
-"""FOCUS, the FinOps Open Cost and Usage Specification: its Cost and Usage columns, and which version a file follows."""
+"""FOCUS, the FinOps Open Cost and Usage Specification: its datasets and columns, and which of them a file holds."""
 
-from shared.focus.columns import CANONICAL, COLUMNS, RENAMED, Column, columns_of
-from shared.focus.versions import VERSIONS, sniff_version
+from shared.focus.columns import (
+    CANONICAL,
+    COLUMNS,
+    DATASETS,
+    PREVIEW,
+    RENAMED,
+    VERSIONS,
+    Column,
+    Dataset,
+    columns_of,
+)
+from shared.focus.versions import MARKERS, sniff_dataset, sniff_version
 
-__all__ = ["CANONICAL", "COLUMNS", "RENAMED", "VERSIONS", "Column", "columns_of", "sniff_version"]
+__all__ = [
+    "CANONICAL", "COLUMNS", "DATASETS", "MARKERS", "PREVIEW", "RENAMED", "VERSIONS", "Column", "Dataset", "columns_of",
+    "sniff_dataset", "sniff_version",
+]  # fmt: skip

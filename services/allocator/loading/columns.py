@@ -17,7 +17,9 @@ def column_problem(name: str) -> tuple[str, str] | None:
     if name in _TEXT or _CUSTOM.fullmatch(name):
         return None
     if name in RENAMED:
-        return f"column {name} is not in FOCUS 1.4", f"use {RENAMED[name]}, which intake fills from it"
+        return f"column {name} is not in FOCUS 1.4", f"use {' or '.join(RENAMED[name])}, which intake fills from it"
+    if name in COLUMNS and COLUMNS[name].until:
+        return f"column {name} is not in FOCUS 1.4", f"use x_{name}, in which intake keeps it"
     if name in COLUMNS:
         return f"column {name} is an amount, a date or an object", "test a text column, or a tag with `tag:`"
     near = difflib.get_close_matches(name, _TEXT, 1)

@@ -1,6 +1,6 @@
 """From the bytes of a FOCUS file to normalised rows, column by column and in flat memory."""
 
-from services.intake.reading.errors import IntakeRefusal
+from services.intake.reading.errors import IntakeRefusal, OtherDataset
 from services.intake.reading.raw import FileFacts, check_file
 
-__all__ = ["FileFacts", "IntakeRefusal", "check_file"]
+__all__ = ["FileFacts", "IntakeRefusal", "OtherDataset", "check_file"]

@@ -53,15 +53,19 @@ def take_header(file: str, chunk: Chunk) -> tuple[list[str], Chunk]:
     """Split the header record off the first chunk.
 
     Raises:
-        EmptyFile: if there is none. WrongEncoding: if it is not UTF-8.
+        EmptyFile: if there is none. WrongEncoding: if it is not UTF-8. MalformedCsv: if the line holds more than it.
     """
     end = chunk.data.find(b"\n") + 1 or len(chunk.data)
     while chunk.data.count(b'"', 0, end) % 2 and end < len(chunk.data):
         end = chunk.data.find(b"\n", end) + 1 or len(chunk.data)
     try:
-        header = next(csv.reader(io.StringIO(chunk.data[:end].decode(), newline="")), [])
+        header, *more = csv.reader(io.StringIO(chunk.data[:end].decode(), newline=""))
     except UnicodeDecodeError:
         raise WrongEncoding(file, "the header is not UTF-8", 1) from None
+    except ValueError:
+        raise EmptyFile(file, "the file has no header") from None
+    if more:
+        raise MalformedCsv(file, "a carriage return without line feed ends the header; convert the line ends", 1)
     if not any(name.strip() for name in header):
         raise EmptyFile(file, "the file has no header")
     return header, Chunk(chunk.data[end:], chunk.first_line + chunk.data.count(b"\n", 0, end))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from shared.focus import Dataset
+
 
 class IntakeRefusal(ValueError):
     """A file that can't be taken in at all. Nothing of its delivery is published."""
@@ -33,6 +35,19 @@ class NotFocus(IntakeRefusal):
     def __init__(self, file: str, what: str) -> None:
         super().__init__(
             file, f"not a FOCUS Cost and Usage file: {what}; export FOCUS 1.0 to 1.4 as CSV, JSON Lines or Parquet"
+        )
+
+
+class OtherDataset(IntakeRefusal):
+    """A FOCUS file, but of another dataset than Cost and Usage."""
+
+    code = "dataset-other"
+
+    def __init__(self, file: str, dataset: Dataset) -> None:
+        self.dataset = dataset
+        hint = ", or to the option --provider-invoices" if dataset is Dataset.INVOICE_DETAIL else ""
+        super().__init__(
+            file, f"this is FOCUS {dataset.display_name} and no Cost and Usage; give it to `apportion ingest`{hint}"
         )
 
 
@@ -134,12 +149,18 @@ class NotInvoices(IntakeRefusal):
         )
 
 
-class RefusedInvoice(IntakeRefusal):
-    """A line of provider invoices that breaks a rule; the whole file is refused, as invoices are few."""
+class RefusedRow(IntakeRefusal):
+    """A row that breaks a rule and refuses its whole file, because the rest would say something else without it."""
 
-    code = "invoice-refused"
+    code = "row-refused"
 
     def __init__(self, file: str, line: int, column: str, value: str | None, rule: str) -> None:
         self.column, self.value, self.rule = column, value, rule
         shown = "no value" if value is None else repr(value)
         super().__init__(file, f"{column} has {shown}, but {rule}; mend the line and deliver the file again", line)
+
+
+class RefusedInvoice(RefusedRow):
+    """A line of provider invoices that breaks a rule; the whole file is refused, as invoices are few."""
+
+    code = "invoice-refused"

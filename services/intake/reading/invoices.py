@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-import duckdb
-
 from services.intake.domain.amounts import NotAnAmount, exact_amount
 from services.intake.domain.instants import NotAnInstant, utc_text
 from services.intake.domain.invoices import InvoiceContent, InvoiceKey, Status
-from services.intake.reading.csv_chunks import chunks, diagnose, records, take_header
 from services.intake.reading.errors import DuplicateColumn, EmptyFile, IntakeRefusal, NotInvoices, RefusedInvoice
-from services.intake.reading.parquet import parquet_columns, parquet_query
-from services.intake.reading.source import JSON_LINES, Format, format_of, text_blocks
+from services.intake.reading.tables import table_rows, text_or_none
 from shared.money import CONTEXT, UnknownCurrency, minor_unit
 
 TABLE: Final = ("issuer", "invoice_id", "billing_period", "currency", "amount")
 DETAIL: Final = ("InvoiceIssuerName", "InvoiceId", "BillingPeriodStart", "BillingCurrency", "BilledCost")
 _STATUS: Final = "InvoiceIssueStatus"
 _STATUSES: Final[dict[str, Status]] = {"Open": "Open", "Issued": "Issued", "Voided": "Voided"}
-_BATCH_ROWS: Final = 10_000
-
-Row = tuple[int, Sequence[str | None]]
 
 
 class Read(dict[InvoiceKey, InvoiceContent]):
@@ -39,11 +32,11 @@ def read_invoices(path: Path, name: str) -> Read:
     Raises:
         IntakeRefusal: naming the line and the rule that it breaks.
     """
-    header, rows = _rows(path, name)
+    header, rows = table_rows(path, name)
     columns = _columns(name, header)
     read = Read()
     for line, values in rows:
-        invoice = {column: _text(values[at]) for column, at in columns.items()}
+        invoice = {column: text_or_none(values[at]) for column, at in columns.items()}
         _add(read, name, line, invoice, is_detail=columns.keys() >= set(DETAIL))
         read.rows += 1
     if not read:
@@ -107,55 +100,6 @@ def _amount(name: str, line: int, column: str, value: str) -> Decimal:
     if amount.residue:
         raise RefusedInvoice(name, line, column, value, "must have at most 18 decimals")
     return Decimal(amount.digits)
-
-
-def _rows(path: Path, name: str) -> tuple[list[str], Iterator[Row]]:
-    form = format_of(name, path)
-    if form in JSON_LINES:
-        raise NotInvoices(name, ["JSON Lines"])
-    return _parquet_rows(path, name) if form is Format.PARQUET else _csv_rows(path, name, form)
-
-
-def _csv_rows(path: Path, name: str, form: Format) -> tuple[list[str], Iterator[Row]]:
-    pieces = chunks(name, text_blocks(name, path, form))
-    first = next(pieces, None)
-    if first is None:
-        raise EmptyFile(name, "the file has no header")
-    header, rest = take_header(name, first)
-
-    def rows() -> Iterator[Row]:
-        for piece in (rest, *pieces):
-            try:
-                for line, record in records(piece):
-                    if len(record) != len(header):
-                        raise diagnose(name, piece, header, "wrong number of fields")
-                    yield line, record
-            except UnicodeDecodeError:
-                raise diagnose(name, piece, header, "not UTF-8") from None
-
-    return header, rows()
-
-
-def _parquet_rows(path: Path, name: str) -> tuple[list[str], Iterator[Row]]:
-    columns = parquet_columns(name, path)
-    header, query = [column.name for column in columns], parquet_query(columns, path)
-
-    def rows() -> Iterator[Row]:
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            result = connection.execute(query)
-            line = 0
-            while some := result.fetchmany(_BATCH_ROWS):
-                for record in some:
-                    line += 1
-                    yield line, record
-
-    return header, rows()
-
-
-def _text(value: str | None) -> str | None:
-    stripped = (value or "").strip()
-    return None if stripped in {"", "NULL"} else stripped
 
 
 __all__ = ["DETAIL", "TABLE", "IntakeRefusal", "Read", "read_invoices"]

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from services.intake.reading.errors import DuplicateColumn, MissingColumns, NotFocus
-from shared.focus import CANONICAL, COLUMNS, RENAMED, columns_of, sniff_version
+from services.intake.reading.errors import DuplicateColumn, MissingColumns, NotFocus, OtherDataset
+from services.intake.reading.preview import Translation, translations_of
+from shared.focus import CANONICAL, COLUMNS, PREVIEW, RENAMED, Dataset, columns_of, sniff_dataset, sniff_version
 
 CUSTOM_PREFIX: Final = "x_"
 _RECOGNISED_MIN: Final = 5
-_INVOICE_DETAIL: Final = "InvoiceIssueStatus"
+_ENDED: Final = tuple(column.name for column in COLUMNS.values() if column.until and not column.successors)
+"""Columns that no later version has a place for; they become custom ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Layout:
     """Where values come from.
 
     `charge` gives the positions that a canonical column is read from; the first that is not null counts. `custom`
-    gives the position of each `x_` column, and `unknown` names the columns that only became one here.
+    gives the position of each `x_` column, and `unknown` names the columns that only became one here. `translations`
+    say how values of a column were spelled in the file's version.
     """
 
     version: str
@@ -28,6 +31,7 @@ class Layout:
     charge: Mapping[str, tuple[int, ...]]
     custom: Mapping[str, int]
     unknown: tuple[str, ...]
+    translations: Mapping[str, Translation]
 
 
 def layout_of(file: str, header: Sequence[str]) -> Layout:
@@ -37,10 +41,15 @@ def layout_of(file: str, header: Sequence[str]) -> Layout:
         DuplicateColumn, NotFocus, MissingColumns: if no charge can be read with it.
     """
     names = tuple(name.strip() for name in header)
-    _check_names(file, names)
     version = sniff_version(names)
+    unknown = tuple(name for name in names if not name.startswith(CUSTOM_PREFIX) and not _is_column(name, version))
+    _check_names(file, names, unknown)
     _check_mandatory(file, version, names)
-    return Layout(version, names, MappingProxyType(_charge(names)), MappingProxyType(_custom(names)), _unknown(names))
+    translations = translations_of(version, names)
+    return Layout(
+        version, names, MappingProxyType(_charge(names, version, translations)),
+        MappingProxyType(_custom(names, unknown)), unknown, translations,
+    )  # fmt: skip
 
 
 def is_recognised(names: Sequence[str]) -> bool:
@@ -48,47 +57,53 @@ def is_recognised(names: Sequence[str]) -> bool:
     return sum(name in COLUMNS for name in names) >= _RECOGNISED_MIN
 
 
-def _check_names(file: str, names: tuple[str, ...]) -> None:
+def _is_column(name: str, version: str) -> bool:
+    """Whether a name means a FOCUS column. Those of the preview mean nothing in later versions, which renamed them."""
+    return name in COLUMNS and (version == PREVIEW or COLUMNS[name].until != PREVIEW)
+
+
+def _check_names(file: str, names: tuple[str, ...], unknown: tuple[str, ...]) -> None:
+    dataset = sniff_dataset(names)
+    if dataset is not Dataset.COST_AND_USAGE:
+        raise OtherDataset(file, dataset)
     if not is_recognised(names):
         shown = ", ".join(names[:4])
         raise NotFocus(file, f"none or few of its columns are FOCUS columns (it begins with {shown[:120]!r})")
-    if _INVOICE_DETAIL in names:
-        raise NotFocus(file, "this is an Invoice Detail file, which belongs to the option --provider-invoices")
     if "" in names:
         raise NotFocus(file, f"column {names.index('') + 1} of the header has no name")
-    targets = [name if name in COLUMNS or name.startswith(CUSTOM_PREFIX) else CUSTOM_PREFIX + name for name in names]
+    targets = [CUSTOM_PREFIX + name if name in {*unknown, *_ENDED} else name for name in names]
     for target in targets:
         if targets.count(target) > 1:
             raise DuplicateColumn(file, target)
 
 
 def _check_mandatory(file: str, version: str, names: tuple[str, ...]) -> None:
-    present = set(names) | {RENAMED[name] for name in names if name in RENAMED}
+    present = set(names).union(*(RENAMED[name] for name in names if name in RENAMED))
     missing = [
         column.name
         for column in columns_of(version)
-        if column.level == "mandatory" and not {column.name, RENAMED.get(column.name, column.name)} & present
+        if column.level_in(version) == "mandatory" and not {column.name, *column.successors} & present
     ]
     if missing:
         raise MissingColumns(file, version, missing)
 
 
-def _charge(names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    former = {new: old for old, new in RENAMED.items()}
-    sources = {
-        column.name: tuple(
-            names.index(name) for name in (column.name, former.get(column.name, "")) if name and name in names
-        )
-        for column in CANONICAL
+def _charge(
+    names: tuple[str, ...], version: str, translations: Mapping[str, Translation]
+) -> dict[str, tuple[int, ...]]:
+    sources: dict[str, list[str]] = {column.name: [column.name] for column in CANONICAL}
+    for old, successors in RENAMED.items():
+        for new in successors if _is_column(old, version) else ():
+            sources[new].append(old)
+    for name, translation in translations.items():
+        sources[name].append(translation.source)
+    positions = {
+        name: tuple(dict.fromkeys(names.index(one) for one in sources[name] if one in names)) for name in sources
     }
-    return {name: positions for name, positions in sources.items() if positions}
+    return {name: found for name, found in positions.items() if found}
 
 
-def _custom(names: tuple[str, ...]) -> dict[str, int]:
+def _custom(names: tuple[str, ...], unknown: tuple[str, ...]) -> dict[str, int]:
     own = {name: at for at, name in enumerate(names) if name.startswith(CUSTOM_PREFIX)}
-    unknown = {CUSTOM_PREFIX + name: names.index(name) for name in _unknown(names)}
-    return dict(sorted({**own, **unknown}.items()))
-
-
-def _unknown(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if name not in COLUMNS and not name.startswith(CUSTOM_PREFIX))
+    kept = {CUSTOM_PREFIX + name: names.index(name) for name in (*unknown, *_ENDED) if name in names}
+    return dict(sorted({**own, **kept}.items()))

@@ -68,6 +68,8 @@ class Normaliser:
 
     def _canonical(self, name: str, table: pa.Table) -> Canonical:
         column = _first_value([_flat(table.column(position)) for position in self._layout.charge[name]])
+        if name in self._layout.translations:
+            column = self._layout.translations[name].apply(column)
         if name == "BillingCurrency":
             return values.currencies(column)
         rule = _RULES.get(COLUMNS[name].type)

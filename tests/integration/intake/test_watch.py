@@ -172,7 +172,7 @@ async def test_a_folder_is_ingested_as_a_whole(world: World, place: Path) -> Non
     process = command(world, "ingest", str(place / "plain"), "--source", "cloud", "--json")
     out, err = process.communicate(timeout=_PATIENCE_SECONDS)
     assert process.returncode == 0, err
-    (one,) = json.loads(out)
+    (one,) = json.loads(out)["deliveries"]
     assert (one["state"], one["charges"], len(one["files"])) == ("complete", 2, 2)
     azure_run(place / "azure", "a", NEWER, {"part_0_0001.csv": 1}, byteCount=3)
     process = command(world, "ingest", str(place / "azure"), "--source", "cloud")

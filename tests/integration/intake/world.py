@@ -120,17 +120,18 @@ class World:
 
     async def deliveries(self, count: int) -> list[Delivery]:
         """The published delivery records, as soon as there are so many."""
-        return [decode(Delivery, value) for value in await self._values(DELIVERIES.name, count)]
+        return [decode(Delivery, value) for value in await self.values(DELIVERIES.name, count)]
 
     async def provider_invoices(self, count: int) -> list[ProviderInvoice]:
         """The published provider invoices, as soon as there are so many."""
-        return [decode(ProviderInvoice, value) for value in await self._values(PROVIDER_INVOICES.name, count)]
+        return [decode(ProviderInvoice, value) for value in await self.values(PROVIDER_INVOICES.name, count)]
 
     async def letters(self, count: int) -> list[bytes]:
         """What was announced as refused, as soon as there is so much."""
-        return await self._values(dead_letters(COSTS.name), count)
+        return await self.values(dead_letters(COSTS.name), count)
 
-    async def _values(self, topic: str, count: int) -> list[bytes]:
+    async def values(self, topic: str, count: int) -> list[bytes]:
+        """What is on a topic, as soon as there is so much."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while len(found := await self.records(topic)) < count:
             assert time.monotonic() < deadline, f"{len(found)} of {count} records on {topic}"

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.intake.desk import Desk, dense
@@ -202,6 +203,14 @@ def test_the_archive_holds_the_rows_as_duckdb_can_read_them(desk: Desk, tmp_path
             f"any_value(SkuMeter), any_value(Tags->>'team') FROM '{january}'"
         ).fetchone()
     assert found == (11, Decimal("48.75"), 1, '{"x_Team":"t"}', "DECIMAL(38,18)", None, "a")
+
+
+def test_two_notations_of_one_period_are_archived_once(desk: Desk, tmp_path: Path) -> None:
+    rows = [charge(1), charge(2, BillingPeriodStart="2026-01-01T00:00Z"), charge(3, BillingPeriodStart="2026-01-01")]
+    outcome = desk.deliver(write_csv(tmp_path / "a.csv", rows))
+    assert len(outcome.events) == 3
+    assert pq.read_metadata(desk.archive.rows(outcome.delivery_id, "2026-01")).num_rows == 3
+    assert len(desk.deliver(write_csv(tmp_path / "b.csv", rows[:2])).events) == 1
 
 
 def test_pieces_of_a_file_add_up_to_the_file(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,15 @@ def test_a_file_without_a_header(tmp_path: Path, data: bytes) -> None:
     assert isinstance(refused_at_once(tmp_path, data), e.EmptyFile)
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\r\r"])
+def test_a_header_that_a_carriage_return_ends_would_swallow_the_first_row(
+    tmp_path: Path, good: bytes, end: bytes
+) -> None:
+    error = refused_at_once(tmp_path, good.replace(b"\n", end, 1))
+    assert isinstance(error, e.MalformedCsv)
+    assert "convert the line ends" in str(error)
+
+
 def test_a_header_without_rows(tmp_path: Path, good: bytes) -> None:
     error = refused(tmp_path, good.split(b"\n")[0] + b"\n\n")
     assert isinstance(error, e.EmptyFile)
