@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy.ext.asyncio import AsyncEngine
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake import provider_invoices, store
 from services.intake.archive import Archive
 from services.intake.delivering import Worker
 from services.intake.domain.delivery import ArchivedFile
+from services.intake.domain.styles import Style, StyleDiffers, Terms, UnknownMended
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.reading.invoices import read_invoices
 from services.intake.store import StoredDelivery
@@ -35,11 +37,30 @@ class FileReference(BaseModel):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(description="As the upload answered")
 
 
+DeliveryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+
+
 class NewDelivery(BaseModel):
-    """Files that arrived together; for the payers and periods in them they replace what the source delivered before."""
+    """Files that arrived together, and what their deliverer says about them."""
 
     source: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
     files: Annotated[list[FileReference], Field(min_length=1, max_length=1_000)]
+    style: Style | None = Field(
+        None,
+        description="overwrite: the files are all there is for the payers and periods in them; append: they add rows. "
+        "Remembered for the source, and overwrite for one that never said it",
+    )
+    change_style: bool = Field(False, description="The source delivers in another style from now on")
+    as_of: AwareDatetime | None = Field(
+        None, description="When the provider made the snapshot; one older than what is in force is refused"
+    )
+    mends: list[DeliveryId] = Field(
+        [], max_length=100, description="Deliveries of the source whose refused rows the files bring"
+    )
+
+    def terms(self) -> Terms:
+        """What is said besides the files."""
+        return Terms(self.style, self.change_style, self.as_of, tuple(self.mends))
 
 
 def file_name(name: Annotated[str, Query(min_length=1, max_length=255, description="The file's name")]) -> str:
@@ -65,7 +86,7 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
         """Deliver uploaded files. Watch the delivery's state until it is `complete` or `refused`."""
         files = [_archived(archive, file) for file in delivery.files]
         async with engine.begin() as conn:
-            created = await store.create(conn, delivery.source, files)
+            created = await _created(conn, delivery.source, files, delivery.terms())
         worker.wake()
         return _shown(created, worker)
 
@@ -99,6 +120,15 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
     return router
 
 
+async def _created(conn: AsyncConnection, source: str, files: Sequence[ArchivedFile], terms: Terms) -> StoredDelivery:
+    try:
+        return await store.create(conn, source, files, terms)
+    except StyleDiffers as error:
+        raise ApiError(409, "style-differs", str(error)) from None
+    except UnknownMended as error:
+        raise ApiError(404, "unknown-delivery", str(error)) from None
+
+
 def _archived(archive: Archive, file: FileReference) -> ArchivedFile:
     path = archive.file(file.sha256)
     if not path.is_file():
@@ -121,4 +151,7 @@ def _shown(delivery: StoredDelivery, worker: Worker) -> dict[str, Any]:
         "rows_read": max(delivery.rows_read, reading.rows if reading else 0),
         "events_published": max(delivery.events_published, worker.published(delivery.delivery_id)),
         "error": delivery.error,
+        "style": delivery.style,
+        "as_of": delivery.as_of.isoformat() if delivery.as_of else None,
+        "mends": list(delivery.mends),
     } | {name: record.get(name, default) for name, default in _FROM_RECORD.items()}

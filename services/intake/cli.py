@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from services.intake.domain.styles import Style
 from services.intake.reading import IntakeRefusal, check_file
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
@@ -30,13 +31,34 @@ def ingest(
             "or FOCUS 1.4 Invoice Detail.",
         ),
     ] = None,
+    style: Annotated[
+        Style | None,
+        typer.Option(
+            help="overwrite: the files are all there is for the payers and months in them. append: they add rows. "
+            "Said once per source and remembered; overwrite if never said."
+        ),
+    ] = None,
+    change_style: Annotated[bool, typer.Option("--change-style", help="The source changes its style.")] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="When the provider made the snapshot, such as 2026-09-02T06:00:00Z: if it is older than what is in "
+            "force, it is refused.",
+        ),
+    ] = None,
+    mends: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DELIVERY", help="An earlier delivery whose rejected rows these files bring."),
+    ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Deliver FOCUS files (1.0 to 1.4; CSV, CSV.gz or Parquet) and wait until their costs are published.
 
     All files of one call are one delivery. It replaces everything that the source delivered before for the payers and
-    billing periods in it; only the difference is published, so delivering a file again does no harm. Rows that can't
-    be read are kept as dead letters, and the period they belong to can't close before a delivery without them.
+    billing periods in it, or adds to it, as its style says; only the difference is published, so delivering a file
+    again does no harm. Rows that can't be read are kept as dead letters, and the period they belong to can't close
+    before a delivery brings them.
     """
     for file in files:
         try:
@@ -46,7 +68,8 @@ def ingest(
     if provider_invoices is not None:
         answer = _intake.upload("/v1/provider-invoices", provider_invoices)
         err.print(f"provider invoices: {answer['rows']} lines, {answer['published']} new or changed")
-    delivery = _deliver(source, files)
+    terms = {"style": style, "change_style": change_style, "as_of": as_of, "mends": mends or []}
+    delivery = _deliver(source, files, terms)
     if as_json:
         print_json(delivery)
     elif delivery["state"] == "complete":
@@ -77,7 +100,7 @@ def deliveries(
     out.print(table if found else "no deliveries yet")
 
 
-def _deliver(source: str, files: list[Path]) -> dict[str, Any]:
+def _deliver(source: str, files: list[Path], terms: dict[str, Any]) -> dict[str, Any]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("uploading", total=None)
@@ -86,7 +109,7 @@ def _deliver(source: str, files: list[Path]) -> dict[str, Any]:
             progress.update(task, description=f"uploading {file.name}")
             received.append(_intake.upload("/v1/files", file))
         references = [{"name": one["name"], "sha256": one["sha256"]} for one in received]
-        delivery: dict[str, Any] = _intake.post("/v1/deliveries", {"source": source, "files": references})
+        delivery: dict[str, Any] = _intake.post("/v1/deliveries", {"source": source, "files": references, **terms})
         while delivery["state"] not in {"complete", "refused"}:
             time.sleep(_POLL_SECONDS)
             delivery = _intake.get(f"/v1/deliveries/{delivery['delivery_id']}")

@@ -29,6 +29,9 @@ CREATE TABLE retracted(
     position BIGINT, row_hash UUID, occurrence INTEGER, period VARCHAR, currency VARCHAR, partition INTEGER,
     billed DECIMAL(38,18), effective DECIMAL(38,18));
 CREATE TABLE former(row_hash UUID, occurrence INTEGER, path VARCHAR, row BIGINT);
+CREATE TABLE gone(row_hash UUID, occurrence INTEGER, path VARCHAR, row BIGINT);
+CREATE TABLE kept(
+    period VARCHAR, currency VARCHAR, events BIGINT, billed DECIMAL(38,18), effective DECIMAL(38,18));
 """
 _NUMBER: Final = """
 CREATE TABLE numbered AS
@@ -37,7 +40,7 @@ FROM (SELECT *, (row_number() OVER (PARTITION BY row_hash ORDER BY position) - 1
 LEFT JOIN former f ON f.row_hash = k.row_hash AND f.occurrence = k.occurrence
 """
 _GONE: Final = """
-CREATE TABLE gone AS SELECT f.* FROM former f ANTI JOIN numbered n USING (row_hash, occurrence) ORDER BY path, row
+INSERT INTO gone SELECT f.* FROM former f ANTI JOIN numbered n USING (row_hash, occurrence) ORDER BY path, row
 """
 _PLAN: Final = """
 CREATE TABLE plan AS
@@ -51,6 +54,14 @@ FROM (
 _PUBLISHED: Final = """
 SELECT period, currency, billed, effective FROM numbered WHERE published
 UNION ALL SELECT period, currency, billed, effective FROM retracted
+"""
+_KEPT: Final = """
+INSERT INTO kept SELECT billing_period, BillingCurrency, count(*), sum(BilledCost), sum(EffectiveCost)
+FROM read_parquet($path) WHERE BillingAccountId IN (SELECT unnest($accounts)) GROUP BY ALL
+"""
+_APPENDED: Final = """
+SELECT * FROM kept
+UNION ALL SELECT period, currency, count(*), sum(billed), sum(effective) FROM numbered WHERE published GROUP BY ALL
 """
 
 
@@ -74,6 +85,7 @@ class Work:
         self._connection: Any = duckdb.connect(str(path), config=config)
         self._keys: list[pa.Table] = []
         self._parts: list[Part] = []
+        self._former: list[tuple[Path, Sequence[str]]] = []
         if fresh:
             self._connection.execute(_TABLES)
 
@@ -125,6 +137,7 @@ class Work:
 
     def add_former(self, path: Path, accounts: Sequence[str]) -> None:
         """Note what is in force for some accounts, from one archived file."""
+        self._former.append((path, accounts))
         self._connection.execute(
             "INSERT INTO former SELECT row_hash::UUID, occurrence, $path, file_row_number "
             "FROM read_parquet($path, file_row_number = true) WHERE BillingAccountId IN (SELECT unnest($accounts))",
@@ -135,6 +148,17 @@ class Work:
         """Number equal rows and find out what is new and what is gone."""
         self._connection.execute(_NUMBER)
         self._connection.execute(_GONE)
+
+    def compare_appended(self) -> None:
+        """Number equal rows and find out what is new; nothing goes, and what is in force counts beside what is new."""
+        self._connection.execute(_NUMBER)
+        for path, accounts in self._former:
+            self._connection.execute(_KEPT, {"path": str(path), "accounts": list(accounts)})
+
+    def scopes_added_to(self) -> list[Scope]:
+        """The scopes that new rows are in."""
+        query = "SELECT DISTINCT account, period FROM numbered WHERE published ORDER BY ALL"
+        return [Scope(*row) for row in self._connection.execute(query).fetchall()]
 
     def gone_files(self) -> list[str]:
         """The archived files that rows are gone from."""
@@ -173,6 +197,10 @@ class Work:
         """Control totals of the rows in force for the delivery's scopes."""
         return self._totals("SELECT period, currency, billed, effective FROM keys")
 
+    def snapshot_appended(self) -> list[Totals]:
+        """The same after `compare_appended`: what was in force, and what is new."""
+        return self._sums(_APPENDED)
+
     def counts(self) -> tuple[int, int]:
         """How many charges and how many retractions are published."""
         query = "SELECT (SELECT count(*) FROM numbered WHERE published), (SELECT count(*) FROM retracted)"
@@ -197,9 +225,12 @@ class Work:
         return iter(self._connection.sql(query).to_arrow_reader(50_000))
 
     def _totals(self, rows: str) -> list[Totals]:
+        return self._sums(f"SELECT period, currency, 1 AS events, billed, effective FROM ({rows})")  # noqa: S608
+
+    def _sums(self, rows: str) -> list[Totals]:
         query = (
-            f"SELECT period, currency, count(*), sum(billed), sum(effective) FROM ({rows}) "  # noqa: S608
-            "GROUP BY period, currency ORDER BY period, currency"
+            f"SELECT period, currency, sum(events), sum(billed), sum(effective) FROM ({rows}) "  # noqa: S608
+            "AS t(period, currency, events, billed, effective) GROUP BY period, currency ORDER BY period, currency"
         )
         return [
             Totals(

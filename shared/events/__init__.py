@@ -9,12 +9,21 @@ its first month in UTC, `YYYY-MM`.
 
 from shared.events.allocations import Allocation, AllocationRun, AllocationTotals, CostCenter, Origin, RuleSetVersion
 from shared.events.base import Contract, Totals, content_hash, decode, encode
-from shared.events.costs import CostEvent, DeliveredFile, Delivery, Finding, ProviderInvoice
+from shared.events.costs import (
+    CostEvent,
+    DeliveredFile,
+    DeliveredScope,
+    Delivery,
+    Finding,
+    ProviderInvoice,
+    RejectedRows,
+)
 from shared.events.invoices import Invoice, InvoiceLine, InvoiceRun, InvoiceTotals
 from shared.events.periods import Break, Period, Reconciliation, Stages
 
 __all__ = [
-    "Allocation", "AllocationRun", "AllocationTotals", "Break", "Contract", "CostCenter", "CostEvent", "DeliveredFile",
-    "Delivery", "Finding", "Invoice", "InvoiceLine", "InvoiceRun", "InvoiceTotals", "Origin", "Period",
-    "ProviderInvoice", "Reconciliation", "RuleSetVersion", "Stages", "Totals", "content_hash", "decode", "encode",
+    "Allocation", "AllocationRun", "AllocationTotals", "Break", "Contract", "CostCenter", "CostEvent",
+    "DeliveredFile", "DeliveredScope", "Delivery", "Finding", "Invoice", "InvoiceLine", "InvoiceRun",
+    "InvoiceTotals", "Origin", "Period", "ProviderInvoice", "Reconciliation", "RejectedRows", "RuleSetVersion",
+    "Stages", "Totals", "content_hash", "decode", "encode",
 ]  # fmt: skip

@@ -101,7 +101,8 @@ class Normaliser:
         }
         source = next((self._layout.names[at] for at in self._layout.charge[column]), column)
         period = columns["BillingPeriodStart"].column[row].as_py()
-        return Rejection(self._file, line, source, texts.get(source), rule, period and period[:7], texts)
+        account = columns["BillingAccountId"].column[row].as_py()
+        return Rejection(self._file, line, source, texts.get(source), rule, period and period[:7], texts, account)
 
     def _by_partition(self, chunk: pa.Table) -> pa.Table:
         """Order the rows by partition, those of a partition as in the file, so that each one's events are a slice."""
