@@ -19,8 +19,9 @@ def build(settings: IntakeSettings) -> Service:
     service.use_tables(STREAM_TABLES)
     archive = Archive(settings.data_dir)
     worker = Worker(
-        service.engine, archive, settings.kafka_bootstrap, settings.topic_prefix, settings.intake_read_threads
-    )
+        service.engine, archive, settings.kafka_bootstrap, settings.topic_prefix, settings.intake_read_threads,
+        settings.tag_rules,
+    )  # fmt: skip
     service.add_background("delivering", worker.run)
     service.api.include_router(routes(service.engine, archive, worker, settings.topic_prefix))
     return service

@@ -33,6 +33,7 @@ from services.intake import metrics, settling, source_styles, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import UNFINISHED, State
 from services.intake.domain.styles import OlderThanInForce, Style, check_age
+from services.intake.domain.tags import Normalisation
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
 from services.intake.publishing import CostPublisher
 from services.intake.reading.errors import IntakeRefusal
@@ -60,9 +61,17 @@ log = logger(__name__)
 class Worker:
     """Works on deliveries ; `wake` makes it look for new ones at once; `progress` tells how far it is."""
 
-    def __init__(self, engine: AsyncEngine, archive: Archive, bootstrap: str, prefix: str, threads: int) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        archive: Archive,
+        bootstrap: str,
+        prefix: str,
+        threads: int,
+        tag_rules: Sequence[Normalisation] = (),
+    ) -> None:
         self._engine, self._archive, self._bootstrap = engine, archive, bootstrap
-        self._prefix, self._threads = prefix, threads
+        self._prefix, self._threads, self._tag_rules = prefix, threads, tag_rules
         self._woken = asyncio.Event()
         self.progress: dict[str, Reading] = {}
         self._published: dict[str, int] = {}
@@ -135,7 +144,8 @@ class Worker:
 
     async def _prepare(self, delivery: StoredDelivery, publisher: Publisher) -> None:
         partitions = await publisher.partitions(self._prefix + COSTS.name)
-        preparation = Preparation(self._archive, delivery.delivery_id, partitions, self._threads, delivery.style)
+        rules = [one for one in self._tag_rules if one.concerns(delivery.source)]
+        preparation = Preparation(self._archive, delivery.delivery_id, partitions, self._threads, delivery.style, rules)
         self.progress[delivery.delivery_id] = preparation.reading
         failpoints.reach("intake.received")
         try:
@@ -186,6 +196,8 @@ class Worker:
                 await store.keep_letters(conn, letters)
                 await enqueue(conn, STREAM_TABLES.outbox, [letter.announcement(SERVICE) for letter in letters])
         metrics.REJECTED.inc(reading.rejected)
+        for (rules, step), rows in reading.observations.tag_steps.items():
+            metrics.TAGGED.labels(rules, step).inc(rows)
         log.info("delivery normalised", delivery_id=delivery.delivery_id, rows=reading.rows, rejected=reading.rejected)
 
     async def _begin(self, delivery: StoredDelivery, _publisher: Publisher) -> None:

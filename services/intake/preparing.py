@@ -24,9 +24,11 @@ from services.intake.domain.delivery import ArchivedFile, Scope
 from services.intake.domain.findings import Noted, Observations
 from services.intake.domain.rejection import Rejection
 from services.intake.domain.styles import Style, known_before
+from services.intake.domain.tags import Normalisation
 from services.intake.reading.errors import EmptyFile
 from services.intake.reading.normalise import Normaliser
 from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
+from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retractions
 from services.intake.spool import Part, Spool
 from services.intake.work import Work
@@ -93,9 +95,16 @@ class Preparation:
     """Prepares one delivery in its spool."""
 
     def __init__(
-        self, archive: Archive, delivery_id: str, partitions: int, threads: int, style: Style = Style.OVERWRITE
+        self,
+        archive: Archive,
+        delivery_id: str,
+        partitions: int,
+        threads: int,
+        style: Style = Style.OVERWRITE,
+        tag_rules: Sequence[Normalisation] = (),
     ) -> None:
         self._archive, self._delivery_id, self._style = archive, delivery_id, style
+        self._tagger = Tagger(tag_rules) if tag_rules else None
         self._partitions, self._threads = partitions, threads
         self.spool = Spool(archive.spool(delivery_id))
         self.reading = Reading()
@@ -128,7 +137,7 @@ class Preparation:
         """Compare with the rows in force, write retractions, number all events."""
         with Work(self.spool.database) as work:
             for former in in_force:
-                work.add_former(former.path, former.billing_account_ids)
+                work.add_former(former.path, former.billing_account_ids, self._style)
             if self._style is Style.APPEND:
                 work.compare_appended()
             else:
@@ -192,7 +201,9 @@ class Preparation:
         with ExitStack() as stack:
             idle: SimpleQueue[Normaliser] = SimpleQueue()
             for _ in range(self._threads):
-                normaliser = Normaliser(facts.name, facts.layout, self._partitions)
+                normaliser = Normaliser(
+                    facts.name, facts.layout, self._partitions, self._tagger, appends=self._style is Style.APPEND
+                )
                 stack.callback(normaliser.close)
                 idle.put(normaliser)
             pool = stack.enter_context(ThreadPoolExecutor(self._threads, thread_name_prefix="read"))
@@ -213,7 +224,7 @@ class Preparation:
         finally:
             idle.put(normaliser)
         self.spool.write_part("rows", number, normal.table)
-        keys = normal.table.select(list(_KEY_COLUMNS))
+        keys = identified(normal.table).select(list(_KEY_COLUMNS))
         return _ReadPart(number, raw.table.num_rows, keys, normal.rejections, normal.observations)
 
     def _retract(self, work: Work) -> None:
@@ -222,6 +233,13 @@ class Preparation:
             self.spool.write_part("retractions", number, table)
             work.add_retractions(Part(number, "retractions", position, table.num_rows), table)
             position += table.num_rows
+
+
+def identified(rows: pa.Table) -> pa.Table:
+    """Rows that go by the hash of what was delivered, where that is not the hash of what they became."""
+    if "identity" not in rows.column_names:
+        return rows
+    return rows.set_column(rows.column_names.index("row_hash"), "row_hash", rows.column("identity"))
 
 
 def held_scopes(work: Work, style: Style) -> list[Scope]:

@@ -13,8 +13,10 @@ from typing import Any, Final, NamedTuple, Self
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from services.intake.domain.delivery import Scope
+from services.intake.domain.styles import Style
 from services.intake.spool import Part
 from shared.events import Totals
 
@@ -135,11 +137,17 @@ class Work:
         rows = self._connection.execute("SELECT DISTINCT account, period FROM keys ORDER BY ALL").fetchall()
         return [Scope(*row) for row in rows]
 
-    def add_former(self, path: Path, accounts: Sequence[str]) -> None:
-        """Note what is in force for some accounts, from one archived file."""
+    def add_former(self, path: Path, accounts: Sequence[str], style: Style = Style.OVERWRITE) -> None:
+        """Note what is in force for some accounts, from one archived file.
+
+        Compared with a snapshot, rows count as what they became; with rows to append, as what was delivered, so that
+        other tag rules don't make a row look new.
+        """
         self._former.append((path, accounts))
+        known = "identity" in pq.read_schema(path).names and style is Style.APPEND
+        recognised_by = "coalesce(identity, row_hash)" if known else "row_hash"
         self._connection.execute(
-            "INSERT INTO former SELECT row_hash::UUID, occurrence, $path, file_row_number "
+            f"INSERT INTO former SELECT {recognised_by}::UUID, occurrence, $path, file_row_number "  # noqa: S608
             "FROM read_parquet($path, file_row_number = true) WHERE BillingAccountId IN (SELECT unnest($accounts))",
             {"path": str(path), "accounts": list(accounts)},
         )

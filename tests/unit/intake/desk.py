@@ -12,6 +12,7 @@ from services.intake.archive import Archive
 from services.intake.domain.delivery import ArchivedFile, Scope, delivery_id
 from services.intake.domain.rejection import Rejection
 from services.intake.domain.styles import Style
+from services.intake.domain.tags import Normalisation
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows
 from services.intake.publishing import KINDS, render
 from services.intake.work import Work
@@ -54,12 +55,12 @@ class Desk:
         self._in_force: dict[tuple[str, str], list[str]] = {}
         self._ordinal = 0
 
-    def deliver(self, *files: Path, style: Style = Style.OVERWRITE) -> Outcome:
+    def deliver(self, *files: Path, style: Style = Style.OVERWRITE, tags: Sequence[Normalisation] = ()) -> Outcome:
         """Take files in as the next delivery."""
         self._ordinal += 1
         archived = [self._archived(file) for file in files]
         name = delivery_id(self._source, self._ordinal, archived)
-        preparation = Preparation(self.archive, name, PARTITIONS, threads=1, style=style)
+        preparation = Preparation(self.archive, name, PARTITIONS, threads=1, style=style, tag_rules=tags)
         scopes = preparation.read(archived)
         former = [
             InForce(self.archive.rows(former, scope.billing_period), (scope.billing_account_id,))
