@@ -75,6 +75,16 @@ source_styles = Table(
     CheckConstraint("style IN (" + ", ".join(f"'{style}'" for style in Style) + ")", name="style"),
 )
 
+direct_requests = Table(
+    "direct_requests",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("idempotency_key", Text, primary_key=True),
+    Column("request_sha256", Text, nullable=False, comment="of media type and body"),
+    Column("body_sha256", Text, nullable=False, comment="where the archive has the body"),
+    Column("delivery_id", Text, nullable=False, comment="the delivery that it became"),
+)
+
 provider_invoices = Table(
     "provider_invoices",
     METADATA,

@@ -1,4 +1,5 @@
-"""Delivery styles: how a source delivers, several deliveries in force for one scope, and when snapshots were made.
+"""Delivery styles: how a source delivers, several deliveries in force for one scope, when snapshots were made; and
+which requests brought direct costs.
 
 Revision: 0004
 """
@@ -41,10 +42,21 @@ def upgrade() -> None:
     op.create_primary_key(
         "pk_scopes", "scopes", ["source", "billing_account_id", "billing_period", "delivery_id"], schema="intake"
     )
+    op.create_table(
+        "direct_requests",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("request_sha256", sa.Text(), nullable=False, comment="of media type and body"),
+        sa.Column("body_sha256", sa.Text(), nullable=False, comment="where the archive has the body"),
+        sa.Column("delivery_id", sa.Text(), nullable=False, comment="the delivery that it became"),
+        sa.PrimaryKeyConstraint("source", "idempotency_key", name=op.f("pk_direct_requests")),
+        schema="intake",
+    )
 
 
 def downgrade() -> None:
     """Forget styles; refused by the primary key while several deliveries are in force for a scope."""
+    op.drop_table("direct_requests", schema="intake")
     op.drop_constraint("pk_scopes", "scopes", schema="intake")
     op.create_primary_key("pk_scopes", "scopes", ["source", "billing_account_id", "billing_period"], schema="intake")
     op.drop_column("scopes", "as_of", schema="intake")
