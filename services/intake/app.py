@@ -8,6 +8,7 @@ from services.intake.api import routes
 from services.intake.archive import Archive
 from services.intake.delivering import Worker
 from services.intake.direct_costs import direct_routes
+from services.intake.republications import republication_routes
 from services.intake.settings import IntakeSettings
 from services.intake.tables import SERVICE, STREAM_TABLES
 from shared.service import Service
@@ -24,6 +25,7 @@ def build(settings: IntakeSettings) -> Service:
         settings.tag_rules,
     )  # fmt: skip
     service.add_background("delivering", worker.run)
+    service.api.include_router(republication_routes(service.engine, worker, settings.topic_prefix))
     service.api.include_router(direct_routes(service.engine, archive, worker))
     service.api.include_router(routes(service.engine, archive, worker, settings.topic_prefix))
     return service

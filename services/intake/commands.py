@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,36 @@ import typer
 
 from services.intake.domain.tags import Normalisation
 from services.intake.tag_rules import TagRulesInvalid, load_tag_rules
-from shared.terminal import BAD_USAGE, Json, err, out, print_json
+from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
 
 app = typer.Typer(no_args_is_help=True, help="Intake: tag rules, publishing again.")
 tags = typer.Typer(no_args_is_help=True, help="How tags are normalised.")
 app.add_typer(tags, name="tags")
+
+_POLL_SECONDS = 0.2
+_intake = ServiceCommands("intake")
+
+
+@app.command("republish")
+def republish(
+    source: Annotated[str | None, typer.Option(help="Only this source's deliveries.")] = None,
+    period: Annotated[list[str] | None, typer.Option(metavar="YYYY-MM", help="Only what concerns this month.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Publish everything again from the archive, for a new Kafka cluster or new topics, and wait until it is done.
+
+    Consumers that have the events skip them; consumers with empty databases arrive at the same figures.
+    """
+    asked = _intake.post("/v1/republications", {"source": source, "periods": period or []})
+    while (state := _intake.get("/v1/republications"))["waiting"]:
+        time.sleep(_POLL_SECONDS)
+    if as_json:
+        print_json(asked | {"failed": state["failed"]})
+    else:
+        out.print(f"{asked['deliveries']} deliveries, {asked['provider_invoices']} provider invoices published again")
+    if state["failed"]:
+        fail("\n".join(one["error"] for one in state["failed"]), BLOCKED)
 
 
 @tags.command("check")

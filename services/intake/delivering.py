@@ -38,6 +38,7 @@ from services.intake.preparing import InForce, Preparation, Prepared, Reading, a
 from services.intake.publishing import CostPublisher
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.records import dead_letters_of, delivery_record, outgoing_delivery
+from services.intake.republishing import Republisher
 from services.intake.spool import Part, Spool
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES
@@ -72,6 +73,7 @@ class Worker:
     ) -> None:
         self._engine, self._archive, self._bootstrap = engine, archive, bootstrap
         self._prefix, self._threads, self._tag_rules = prefix, threads, tag_rules
+        self._republisher = Republisher(engine, archive, prefix)
         self._woken = asyncio.Event()
         self.progress: dict[str, Reading] = {}
         self._published: dict[str, int] = {}
@@ -109,7 +111,7 @@ class Worker:
                 if await try_lock_transaction(lock, SERVICE, "source", delivery.source):
                     await self._deliver(delivery.delivery_id, publisher)
                     return True
-        return False
+        return await self._republisher.next(publisher)
 
     async def _tidy(self) -> None:
         """Remove what a crash after step 7 left."""

@@ -34,9 +34,10 @@ from services.intake.spool import Part, Spool
 from services.intake.work import Work
 from shared.events import DeliveredFile, Totals
 
-_KEY_COLUMNS = (
+KEY_COLUMNS = (
     "row_hash", "BillingAccountId", "billing_period", "BillingCurrency", "partition", "BilledCost", "EffectiveCost",
 )  # fmt: skip
+"""What the arithmetic of a delivery needs of a row."""
 
 
 class InForce(NamedTuple):
@@ -224,7 +225,7 @@ class Preparation:
         finally:
             idle.put(normaliser)
         self.spool.write_part("rows", number, normal.table)
-        keys = identified(normal.table).select(list(_KEY_COLUMNS))
+        keys = identified(normal.table).select(list(KEY_COLUMNS))
         return _ReadPart(number, raw.table.num_rows, keys, normal.rejections, normal.observations)
 
     def _retract(self, work: Work) -> None:

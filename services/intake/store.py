@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -42,6 +42,9 @@ class StoredDelivery:
     style: Style = Style.OVERWRITE
     as_of: datetime | None = None
     mends: tuple[str, ...] = ()
+
+
+_STORED: Final = tuple(one.name for one in fields(StoredDelivery))
 
 
 async def create(
@@ -88,6 +91,12 @@ async def unfinished(conn: AsyncConnection) -> list[StoredDelivery]:
         .order_by(deliveries.c.source, deliveries.c.ordinal)
     )
     return sorted((_stored(row) for row in await conn.execute(oldest)), key=lambda one: one.received_at)
+
+
+async def completed(conn: AsyncConnection, source: str) -> list[StoredDelivery]:
+    """What a source delivered and intake published, oldest first."""
+    query = select(deliveries).where(deliveries.c.source == source, deliveries.c.state == State.COMPLETE)
+    return [_stored(row) for row in await conn.execute(query.order_by(deliveries.c.ordinal))]
 
 
 async def advance(conn: AsyncConnection, delivery: StoredDelivery, following: State, **values: object) -> None:
@@ -160,4 +169,4 @@ def _as_json(file: ArchivedFile) -> dict[str, object]:
 def _stored(row: Row[Any]) -> StoredDelivery:
     files = tuple(ArchivedFile(**file) for file in row.files)
     read = {"state": State(row.state), "files": files, "style": Style(row.style), "mends": tuple(row.mends)}
-    return StoredDelivery(**{**row._mapping, **read})
+    return StoredDelivery(**{name: read.get(name, row._mapping[name]) for name in _STORED})

@@ -50,6 +50,7 @@ deliveries = Table(
     Column("style", Text, nullable=False, server_default="overwrite", comment="overwrite or append"),
     Column("as_of", DateTime(timezone=True), comment="when the provider made the snapshot, if known"),
     Column("mends", JSONB, nullable=False, server_default="[]", comment="deliveries whose refused rows it holds"),
+    Column("republish", Text, comment="asked, or why it could not be published again"),
     UniqueConstraint("source", "ordinal"),
     CheckConstraint("state IN (" + ", ".join(f"'{state}'" for state in State) + ")", name="state"),
     Index("ix_deliveries_state", "state"),

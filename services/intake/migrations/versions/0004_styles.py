@@ -28,6 +28,7 @@ def upgrade() -> None:
     )
     op.execute("INSERT INTO intake.source_styles SELECT DISTINCT source, 'overwrite' FROM intake.deliveries")
     for column in (
+        sa.Column("republish", sa.Text(), comment="asked, or why it could not be published again"),
         sa.Column("style", sa.Text(), server_default="overwrite", nullable=False, comment="overwrite or append"),
         sa.Column("as_of", sa.DateTime(timezone=True), comment="when the provider made the snapshot, if known"),
         sa.Column(
@@ -60,6 +61,6 @@ def downgrade() -> None:
     op.drop_constraint("pk_scopes", "scopes", schema="intake")
     op.create_primary_key("pk_scopes", "scopes", ["source", "billing_account_id", "billing_period"], schema="intake")
     op.drop_column("scopes", "as_of", schema="intake")
-    for name in ("mends", "as_of", "style"):
+    for name in ("republish", "mends", "as_of", "style"):
         op.drop_column("deliveries", name, schema="intake")
     op.drop_table("source_styles", schema="intake")
