@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake import provider_invoices, store
@@ -28,6 +28,19 @@ _FROM_RECORD = {
     "partition_events": [], "published": [], "snapshot": [], "charges": 0, "retractions": 0, "rejected_rows": 0,
     "rejected_periods": [], "findings": [], "content_hash": "",
 }  # fmt: skip
+
+_REFUSED_DELIVERIES: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body is no JSON"},
+    404: {"description": "A file was not uploaded, or a delivery to mend is unknown"},
+    409: {"description": "The source is known for another style"},
+}
+
+
+def _written(value: object) -> object:
+    """Refuse a number: nobody can tell which time it means."""
+    if isinstance(value, int | float):
+        raise ValueError("write the time as text, such as 2026-09-02T06:00:00Z")  # noqa: TRY004
+    return value
 
 
 class FileReference(BaseModel):
@@ -51,7 +64,7 @@ class NewDelivery(BaseModel):
         "Remembered for the source, and overwrite for one that never said it",
     )
     change_style: bool = Field(False, description="The source delivers in another style from now on")
-    as_of: AwareDatetime | None = Field(
+    as_of: Annotated[AwareDatetime | None, BeforeValidator(_written)] = Field(
         None, description="When the provider made the snapshot; one older than what is in force is refused"
     )
     mends: list[DeliveryId] = Field(
@@ -81,7 +94,7 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
         file = await archive.receive(name, request.stream())
         return {"name": file.name, "sha256": file.sha256, "bytes": file.size_bytes}
 
-    @router.post("/deliveries", tags=["deliveries"], status_code=202)
+    @router.post("/deliveries", tags=["deliveries"], status_code=202, responses=_REFUSED_DELIVERIES)
     async def deliver(delivery: NewDelivery) -> dict[str, Any]:
         """Deliver uploaded files. Watch the delivery's state until it is `complete` or `refused`."""
         files = [_archived(archive, file) for file in delivery.files]

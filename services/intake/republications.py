@@ -25,7 +25,7 @@ def republication_routes(engine: AsyncEngine, worker: Worker, prefix: str) -> AP
     """Make the routes."""
     router = APIRouter(prefix="/v1/republications", tags=["republications"])
 
-    @router.post("", status_code=202)
+    @router.post("", status_code=202, responses={400: {"description": "The body is no JSON"}})
     async def republish(wanted: Republication) -> dict[str, int]:
         """Publish finished deliveries again under their own ids; consumers that have them skip every event."""
         async with engine.begin() as conn:
