@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from services.allocator.loading import Bundle, RuleError, RuleSetInvalid, load, load_bundle
+from services.allocator.loading import Bundle, RuleSetInvalid, load, load_bundle
+from shared.documents import DocumentError
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
 
@@ -143,7 +144,7 @@ def _show_runs(found: dict[str, Any], as_json: bool) -> None:
         out.print(f"{waiting['billing_period']} waits: {waiting['reason'] or 'about to run'}", markup=False)
 
 
-def _errors(file: Path) -> list[RuleError]:
+def _errors(file: Path) -> list[DocumentError]:
     try:
         load(load_bundle(file))
     except RuleSetInvalid as error:
@@ -160,7 +161,7 @@ def _bundle(file: Path) -> Bundle:
     return bundle
 
 
-def _as_json(error: RuleError) -> dict[str, object]:
+def _as_json(error: DocumentError) -> dict[str, object]:
     return {
         "file": error.file,
         "line": error.line,

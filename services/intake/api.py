@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy.ext.asyncio import AsyncEngine
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake import provider_invoices, store
 from services.intake.archive import Archive
 from services.intake.delivering import Worker
 from services.intake.domain.delivery import ArchivedFile
+from services.intake.domain.styles import Style, StyleDiffers, Terms, UnknownMended
 from services.intake.origins import PartlyDelivered, known
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.reading.invoices import read_invoices
@@ -27,6 +29,19 @@ _FROM_RECORD = {
     "partition_events": [], "published": [], "snapshot": [], "charges": 0, "retractions": 0, "rejected_rows": 0,
     "rejected_periods": [], "findings": [], "content_hash": "",
 }  # fmt: skip
+
+_REFUSED_DELIVERIES: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The body is no JSON"},
+    404: {"description": "A file was not uploaded, or a delivery to mend is unknown"},
+    409: {"description": "The source is known for another style, or a part of the origins is delivered"},
+}
+
+
+def _written(value: object) -> object:
+    """Refuse a number: nobody can tell which time it means."""
+    if isinstance(value, int | float):
+        raise ValueError("write the time as text, such as 2026-09-02T06:00:00Z")  # noqa: TRY004
+    return value
 
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -42,12 +57,31 @@ class FileReference(BaseModel):
     rows: int | None = Field(None, ge=0, description="How many rows the provider says it has; if not, it is refused")
 
 
+DeliveryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+
+
 class NewDelivery(BaseModel):
-    """Files that arrived together; for the payers and periods in them they replace what the source delivered before."""
+    """Files that arrived together, and what their deliverer says about them."""
 
     source: Source
     files: Annotated[list[FileReference], Field(min_length=1, max_length=1_000)]
     origins: Origins = Field([], description="Where the files came from; what was delivered before is not again")
+    style: Style | None = Field(
+        None,
+        description="overwrite: the files are all there is for the payers and periods in them; append: they add rows. "
+        "Remembered for the source, and overwrite for one that never said it",
+    )
+    change_style: bool = Field(False, description="The source delivers in another style from now on")
+    as_of: Annotated[AwareDatetime | None, BeforeValidator(_written)] = Field(
+        None, description="When the provider made the snapshot; one older than what is in force is refused"
+    )
+    mends: list[DeliveryId] = Field(
+        [], max_length=100, description="Deliveries of the source whose refused rows the files bring"
+    )
+
+    def terms(self) -> Terms:
+        """What is said besides the files."""
+        return Terms(self.style, self.change_style, self.as_of, tuple(self.mends))
 
 
 class OriginsOfSource(BaseModel):
@@ -75,15 +109,12 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
         file = await archive.receive(name, request.stream())
         return {"name": file.name, "sha256": file.sha256, "bytes": file.size_bytes}
 
-    @router.post("/deliveries", tags=["deliveries"], status_code=202)
+    @router.post("/deliveries", tags=["deliveries"], status_code=202, responses=_REFUSED_DELIVERIES)
     async def deliver(delivery: NewDelivery) -> dict[str, Any]:
         """Deliver uploaded files. Watch the delivery's state until it is `complete` or `refused`."""
         files = [_archived(archive, file) for file in delivery.files]
         async with engine.begin() as conn:
-            try:
-                created = await store.create(conn, delivery.source, files, delivery.origins)
-            except PartlyDelivered as error:
-                raise ApiError(409, "partly-delivered", str(error)) from None
+            created = await _created(conn, delivery, files)
         worker.wake()
         return _shown(created, worker)
 
@@ -123,6 +154,17 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
     return router
 
 
+async def _created(conn: AsyncConnection, wanted: NewDelivery, files: Sequence[ArchivedFile]) -> StoredDelivery:
+    try:
+        return await store.create(conn, wanted.source, files, wanted.terms(), wanted.origins)
+    except StyleDiffers as error:
+        raise ApiError(409, "style-differs", str(error)) from None
+    except PartlyDelivered as error:
+        raise ApiError(409, "partly-delivered", str(error)) from None
+    except UnknownMended as error:
+        raise ApiError(404, "unknown-delivery", str(error)) from None
+
+
 def _archived(archive: Archive, file: FileReference) -> ArchivedFile:
     path = archive.file(file.sha256)
     if not path.is_file():
@@ -145,4 +187,7 @@ def _shown(delivery: StoredDelivery, worker: Worker) -> dict[str, Any]:
         "rows_read": max(delivery.rows_read, reading.rows if reading else 0),
         "events_published": max(delivery.events_published, worker.published(delivery.delivery_id)),
         "error": delivery.error,
+        "style": delivery.style,
+        "as_of": delivery.as_of.isoformat() if delivery.as_of else None,
+        "mends": list(delivery.mends),
     } | {name: record.get(name, default) for name, default in _FROM_RECORD.items()}

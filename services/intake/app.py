@@ -8,7 +8,9 @@ from services.intake.api import routes
 from services.intake.archive import Archive
 from services.intake.datasets_api import dataset_routes
 from services.intake.delivering import Worker
+from services.intake.direct_costs import direct_routes
 from services.intake.exporting_api import export_routes
+from services.intake.republications import republication_routes
 from services.intake.settings import IntakeSettings
 from services.intake.tables import SERVICE, STREAM_TABLES
 from shared.service import Service
@@ -21,9 +23,12 @@ def build(settings: IntakeSettings) -> Service:
     service.use_tables(STREAM_TABLES)
     archive = Archive(settings.data_dir)
     worker = Worker(
-        service.engine, archive, settings.kafka_bootstrap, settings.topic_prefix, settings.intake_read_threads
-    )
+        service.engine, archive, settings.kafka_bootstrap, settings.topic_prefix, settings.intake_read_threads,
+        settings.tag_rules,
+    )  # fmt: skip
     service.add_background("delivering", worker.run)
+    service.api.include_router(republication_routes(service.engine, worker, settings.topic_prefix))
+    service.api.include_router(direct_routes(service.engine, archive, worker))
     service.api.include_router(routes(service.engine, archive, worker, settings.topic_prefix))
     service.api.include_router(dataset_routes(service.engine, archive, settings.topic_prefix))
     service.api.include_router(export_routes(service.engine, archive, settings.data_dir))

@@ -9,16 +9,14 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from services.intake.domain.styles import Style
 from services.intake.reading import IntakeRefusal, OtherDataset, check_file
-from services.intake.sources.cli import deliver_place, is_place, watch
+from services.intake.sources.cli import deliver_place, is_place
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
 
 _POLL_SECONDS = 0.2
 _intake = ServiceCommands("intake")
-
-app = typer.Typer(no_args_is_help=True, help="Looking after what comes in: watching places where exports are put.")
-app.command("watch")(watch)
 
 
 def ingest(
@@ -35,6 +33,26 @@ def ingest(
             "or FOCUS 1.4 Invoice Detail.",
         ),
     ] = None,
+    style: Annotated[
+        Style | None,
+        typer.Option(
+            help="overwrite: the files are all there is for the payers and months in them. append: they add rows. "
+            "Said once per source and remembered; overwrite if never said."
+        ),
+    ] = None,
+    change_style: Annotated[bool, typer.Option("--change-style", help="The source changes its style.")] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="When the provider made the snapshot, such as 2026-09-02T06:00:00Z: if it is older than what is in "
+            "force, it is refused.",
+        ),
+    ] = None,
+    mends: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DELIVERY", help="An earlier delivery whose rejected rows these files bring."),
+    ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Deliver FOCUS files (1.0-preview to 1.4; CSV, JSON Lines or Parquet) and wait until their costs are published.
@@ -42,10 +60,11 @@ def ingest(
     Files of Invoice Detail, Billing Period and Contract Commitment are told by their columns and taken in first, each
     for itself and strictly. All Cost and Usage files of one call are one delivery. A folder or a URL (s3://, abfs://,
     az://, gs://) is read by its provider's manifest, AWS Data Exports or Azure Cost Management, one delivery per
-    billing period or run; without manifest all of its files are one. A delivery replaces everything that the source
-    delivered before for the payers and billing periods in it; only the difference is published, so delivering a file
-    again does no harm. Rows that can't be read are kept as dead letters, and the period they belong to can't close
-    before a delivery without them.
+    billing period or run; without manifest all of its files are one.
+
+    A delivery replaces everything that the source delivered before for the payers and billing periods in it, or adds to
+    it, as its style says; only the difference is published, so delivering a file again does no harm. Rows that can't be
+    read are kept as dead letters, and the period they belong to can't close before a delivery brings them.
     """
     place = next(filter(is_place, files), None)
     if place is not None and len(files) > 1:
@@ -54,11 +73,16 @@ def ingest(
     if provider_invoices is not None:
         answer = _intake.upload("/v1/provider-invoices", provider_invoices)
         err.print(f"provider invoices: {answer['rows']} lines, {answer['published']} new or changed")
+    terms = {
+        name: said
+        for name, said in (("style", style), ("change_style", change_style), ("as_of", as_of), ("mends", mends))
+        if said
+    }
     taken = [_take_in(source, file) for file in others]
     if place is not None:
-        ended = [_followed(one) for one in deliver_place(place, source)]
+        ended = [_followed(one) for one in deliver_place(place, source, terms)]
     else:
-        ended = [_deliver(source, costs)] if costs else []
+        ended = [_deliver(source, costs, terms)] if costs else []
     if as_json:
         print_json({"deliveries": ended, "datasets": taken})
     for delivery in ended:
@@ -118,7 +142,7 @@ def _take_in(source: str, file: Path) -> dict[str, Any]:
     return taken | {"file": file.name}
 
 
-def _deliver(source: str, files: list[Path]) -> dict[str, Any]:
+def _deliver(source: str, files: list[Path], terms: dict[str, Any]) -> dict[str, Any]:
     with _progress() as progress:
         task = progress.add_task("uploading", total=None)
         received = []
@@ -126,7 +150,7 @@ def _deliver(source: str, files: list[Path]) -> dict[str, Any]:
             progress.update(task, description=f"uploading {file.name}")
             received.append(_intake.upload("/v1/files", file))
         references = [{"name": one["name"], "sha256": one["sha256"]} for one in received]
-    return _followed(_intake.post("/v1/deliveries", {"source": source, "files": references}))
+    return _followed(_intake.post("/v1/deliveries", {"source": source, "files": references, **terms}))
 
 
 def _followed(delivery: dict[str, Any]) -> dict[str, Any]:

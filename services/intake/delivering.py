@@ -29,13 +29,16 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake import metrics, store
+from services.intake import metrics, settling, source_styles, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import UNFINISHED, State
-from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows
+from services.intake.domain.styles import OlderThanInForce, Style, check_age
+from services.intake.domain.tags import Normalisation
+from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
 from services.intake.publishing import CostPublisher
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.records import dead_letters_of, delivery_record, outgoing_delivery
+from services.intake.republishing import Republisher
 from services.intake.spool import Part, Spool
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES
@@ -59,9 +62,18 @@ log = logger(__name__)
 class Worker:
     """Works on deliveries ; `wake` makes it look for new ones at once; `progress` tells how far it is."""
 
-    def __init__(self, engine: AsyncEngine, archive: Archive, bootstrap: str, prefix: str, threads: int) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        archive: Archive,
+        bootstrap: str,
+        prefix: str,
+        threads: int,
+        tag_rules: Sequence[Normalisation] = (),
+    ) -> None:
         self._engine, self._archive, self._bootstrap = engine, archive, bootstrap
-        self._prefix, self._threads = prefix, threads
+        self._prefix, self._threads, self._tag_rules = prefix, threads, tag_rules
+        self._republisher = Republisher(engine, archive, prefix)
         self._woken = asyncio.Event()
         self.progress: dict[str, Reading] = {}
         self._published: dict[str, int] = {}
@@ -99,7 +111,7 @@ class Worker:
                 if await try_lock_transaction(lock, SERVICE, "source", delivery.source):
                     await self._deliver(delivery.delivery_id, publisher)
                     return True
-        return False
+        return await self._republisher.next(publisher)
 
     async def _tidy(self) -> None:
         """Remove what a crash after step 7 left."""
@@ -134,13 +146,14 @@ class Worker:
 
     async def _prepare(self, delivery: StoredDelivery, publisher: Publisher) -> None:
         partitions = await publisher.partitions(self._prefix + COSTS.name)
-        preparation = Preparation(self._archive, delivery.delivery_id, partitions, self._threads)
+        rules = [one for one in self._tag_rules if one.concerns(delivery.source)]
+        preparation = Preparation(self._archive, delivery.delivery_id, partitions, self._threads, delivery.style, rules)
         self.progress[delivery.delivery_id] = preparation.reading
         failpoints.reach("intake.received")
         try:
             with metrics.READ_SECONDS.time():
                 prepared = await self._read_and_plan(delivery, preparation)
-        except IntakeRefusal as error:
+        except (IntakeRefusal, OlderThanInForce) as error:
             await self._refuse(delivery, str(error))
         except (duckdb.Error, pa.ArrowException) as error:
             log.exception("unreadable", delivery_id=delivery.delivery_id)
@@ -152,13 +165,22 @@ class Worker:
 
     async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> Prepared:
         log.info("delivery begins", delivery_id=delivery.delivery_id, source=delivery.source)
-        scopes = await asyncio.to_thread(preparation.read, delivery.files)
+        known = await self._files_known(delivery)
+        scopes = await asyncio.to_thread(preparation.read, delivery.files, known)
         log.info("delivery read", delivery_id=delivery.delivery_id, rows=preparation.reading.rows)
         failpoints.reach("intake.read")
         async with self._engine.connect() as conn:
+            if delivery.style is Style.OVERWRITE:
+                check_age(delivery.as_of, await source_styles.ages(conn, delivery.source, set(scopes)))
             former = await store.in_force(conn, delivery.source, set(scopes))
         in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
         return await asyncio.to_thread(preparation.plan, in_force)
+
+    async def _files_known(self, delivery: StoredDelivery) -> set[str]:
+        if delivery.style is Style.OVERWRITE:
+            return set()
+        async with self._engine.connect() as conn:
+            return await source_styles.files_in_force(conn, delivery.source, delivery.files)
 
     async def _refuse(self, delivery: StoredDelivery, error: str) -> None:
         log.warning("delivery refused", delivery_id=delivery.delivery_id, error=error)
@@ -176,6 +198,8 @@ class Worker:
                 await store.keep_letters(conn, letters)
                 await enqueue(conn, STREAM_TABLES.outbox, [letter.announcement(SERVICE) for letter in letters])
         metrics.REJECTED.inc(reading.rejected)
+        for (rules, step), rows in reading.observations.tag_steps.items():
+            metrics.TAGGED.labels(rules, step).inc(rows)
         log.info("delivery normalised", delivery_id=delivery.delivery_id, rows=reading.rows, rejected=reading.rejected)
 
     async def _begin(self, delivery: StoredDelivery, _publisher: Publisher) -> None:
@@ -186,8 +210,10 @@ class Worker:
     async def _publish(self, delivery: StoredDelivery, publisher: Publisher) -> None:
         spool = Spool(self._archive.spool(delivery.delivery_id))
         with Work(spool.database) as work:
-            parts, scopes = work.parts(), work.scopes()
-            archiving = asyncio.to_thread(archive_rows, self._archive, delivery.delivery_id, spool, work, parts)
+            parts, scopes = work.parts(), held_scopes(work, delivery.style)
+            archiving = asyncio.to_thread(
+                archive_rows, self._archive, delivery.delivery_id, spool, work, parts, delivery.style
+            )
             sending = self._send(delivery, CostPublisher(publisher, self._prefix + COSTS.name), spool, work, parts)
             outcomes = await asyncio.gather(archiving, sending, return_exceptions=True)
         for outcome in outcomes:
@@ -198,8 +224,8 @@ class Worker:
             await store.advance(
                 conn, delivery, State.COMPLETE, parts_published=len(parts), events_published=outcomes[1]
             )
-            await store.put_in_force(conn, delivery.source, delivery.delivery_id, scopes)
-            await store.supersede_letters(conn, delivery, {scope.billing_period for scope in scopes})
+            await store.put_in_force(conn, delivery, scopes)
+            await settling.settle_letters(conn, delivery)
             await enqueue(conn, STREAM_TABLES.outbox, [outgoing_delivery(delivery, self._prefix)])
         failpoints.reach("intake.completed")
         metrics.DELIVERIES.labels(State.COMPLETE).inc()

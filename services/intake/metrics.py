@@ -9,6 +9,9 @@ from prometheus_client import Counter, Histogram
 EVENTS: Final = Counter("apportion_intake_events_published_total", "Cost events acknowledged by Kafka")
 DELIVERIES: Final = Counter("apportion_intake_deliveries_total", "Deliveries that came to their end", ["state"])
 REJECTED: Final = Counter("apportion_intake_rejected_rows_total", "Rows that were refused")
+TAGGED: Final = Counter(
+    "apportion_intake_tags_normalised_rows_total", "Rows whose tags a rule changed", ["rules", "step"]
+)
 READ_SECONDS: Final = Histogram(
     "apportion_intake_read_seconds", "Seconds to read, normalise and plan a delivery",
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),

@@ -7,8 +7,8 @@ be made again. Blocking: called in a thread.
 from __future__ import annotations
 
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,22 +17,27 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from services.intake.archive import Archive, sync
 from services.intake.domain.delivery import ArchivedFile, Scope
-from services.intake.domain.findings import Observations
+from services.intake.domain.findings import Noted, Observations
 from services.intake.domain.rejection import Rejection
+from services.intake.domain.styles import Style, known_before
+from services.intake.domain.tags import Normalisation
 from services.intake.reading.errors import EmptyFile, RowsDiffer
 from services.intake.reading.normalise import Normaliser
 from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
+from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retractions
 from services.intake.spool import Part, Spool
 from services.intake.work import Work
 from shared.events import DeliveredFile, Totals
 
-_KEY_COLUMNS = (
+KEY_COLUMNS = (
     "row_hash", "BillingAccountId", "billing_period", "BillingCurrency", "partition", "BilledCost", "EffectiveCost",
 )  # fmt: skip
+"""What the arithmetic of a delivery needs of a row."""
 
 
 class InForce(NamedTuple):
@@ -40,6 +45,13 @@ class InForce(NamedTuple):
 
     path: Path
     billing_account_ids: tuple[str, ...]
+
+
+class Refused(NamedTuple):
+    """Where refused rows belong; None where a row does not tell."""
+
+    billing_account_id: str | None
+    billing_period: str | None
 
 
 @dataclass(slots=True)
@@ -52,20 +64,24 @@ class Reading:
     accepted: int = 0
     rejected: int = 0
     rejected_periods: set[str | None] = field(default_factory=set)
+    refused: Counter[Refused] = field(default_factory=Counter)
+    files_known: int = 0
     parts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The plan's control totals."""
+    """The plan's control totals. `replaces` are the scopes that the delivery is the whole truth about."""
 
     scopes: list[Scope]
+    replaces: list[Scope]
     partition_events: list[int]
     published: list[Totals]
     snapshot: list[Totals]
     charges: int
     retractions: int
     content_hash: str
+    noted: list[Noted]
 
 
 class _ReadPart(NamedTuple):
@@ -79,14 +95,26 @@ class _ReadPart(NamedTuple):
 class Preparation:
     """Prepares one delivery in its spool."""
 
-    def __init__(self, archive: Archive, delivery_id: str, partitions: int, threads: int) -> None:
-        self._archive, self._delivery_id = archive, delivery_id
+    def __init__(
+        self,
+        archive: Archive,
+        delivery_id: str,
+        partitions: int,
+        threads: int,
+        style: Style = Style.OVERWRITE,
+        tag_rules: Sequence[Normalisation] = (),
+    ) -> None:
+        self._archive, self._delivery_id, self._style = archive, delivery_id, style
+        self._tagger = Tagger(tag_rules) if tag_rules else None
         self._partitions, self._threads = partitions, threads
         self.spool = Spool(archive.spool(delivery_id))
         self.reading = Reading()
 
-    def read(self, files: Sequence[ArchivedFile]) -> list[Scope]:
+    def read(self, files: Sequence[ArchivedFile], known: Collection[str] = ()) -> list[Scope]:
         """Read all files into the spool; returns the scopes that they hold.
+
+        Args:
+            known: sha256 of files that add nothing, because an append delivery had them.
 
         Raises:
             IntakeRefusal: if a file can't be taken in. What was read so far is of no consequence.
@@ -95,8 +123,14 @@ class Preparation:
         self.spool.directory.mkdir(parents=True)
         with Work(self.spool.database, fresh=True) as work:
             facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
-            for file, known in zip(files, facts, strict=True):
-                self._read_file(work, file, known)
+            read = set(known)
+            for file, fact in zip(files, facts, strict=True):
+                if file.sha256 in read:
+                    self._skip_file(file, fact)
+                    continue
+                self._read_file(work, file, fact)
+                if self._style is Style.APPEND:
+                    read.add(file.sha256)
             work.finish_rows()
             return work.scopes()
 
@@ -104,16 +138,39 @@ class Preparation:
         """Compare with the rows in force, write retractions, number all events."""
         with Work(self.spool.database) as work:
             for former in in_force:
-                work.add_former(former.path, former.billing_account_ids)
-            work.compare()
-            self._retract(work)
+                work.add_former(former.path, former.billing_account_ids, self._style)
+            if self._style is Style.APPEND:
+                work.compare_appended()
+            else:
+                work.compare()
+                self._retract(work)
             work.make_plan()
             sync(self.spool.directory)
-            charges, retracted = work.counts()
-            return Prepared(
-                work.scopes(), work.partition_events(self._partitions), work.published(), work.snapshot(), charges,
-                retracted, work.content_hash(),
-            )  # fmt: skip
+            return self._prepared(work)
+
+    def _prepared(self, work: Work) -> Prepared:
+        charges, retracted = work.counts()
+        appends = self._style is Style.APPEND
+        scopes = work.scopes()
+        return Prepared(
+            scopes=scopes,
+            replaces=[] if appends else scopes,
+            partition_events=work.partition_events(self._partitions),
+            published=work.published(),
+            snapshot=work.snapshot_appended() if appends else work.snapshot(),
+            charges=charges,
+            retractions=retracted,
+            content_hash=work.content_hash(),
+            noted=list(known_before(self.reading.files_known, self.reading.accepted - charges)) if appends else [],
+        )
+
+    def _skip_file(self, file: ArchivedFile, facts: FileFacts) -> None:
+        self.reading.files_known += 1
+        self.reading.files.append(
+            DeliveredFile(
+                name=file.name, sha256=file.sha256, bytes=file.size_bytes, rows=0, focus_version=facts.layout.version
+            )
+        )
 
     def _read_file(self, work: Work, file: ArchivedFile, facts: FileFacts) -> None:
         before = self.reading.rows
@@ -139,6 +196,7 @@ class Preparation:
         reading.accepted += part.keys.num_rows
         reading.rejected += len(part.rejections)
         reading.rejected_periods |= {rejection.billing_period for rejection in part.rejections}
+        reading.refused.update(Refused(one.billing_account_id, one.billing_period) for one in part.rejections)
         reading.observations.add(part.observations)
 
     def _parts(self, facts: FileFacts, path: Path) -> Iterator[_ReadPart]:
@@ -146,7 +204,9 @@ class Preparation:
         with ExitStack() as stack:
             idle: SimpleQueue[Normaliser] = SimpleQueue()
             for _ in range(self._threads):
-                normaliser = Normaliser(facts.name, facts.layout, self._partitions)
+                normaliser = Normaliser(
+                    facts.name, facts.layout, self._partitions, self._tagger, appends=self._style is Style.APPEND
+                )
                 stack.callback(normaliser.close)
                 idle.put(normaliser)
             pool = stack.enter_context(ThreadPoolExecutor(self._threads, thread_name_prefix="read"))
@@ -167,7 +227,7 @@ class Preparation:
         finally:
             idle.put(normaliser)
         self.spool.write_part("rows", number, normal.table)
-        keys = normal.table.select(list(_KEY_COLUMNS))
+        keys = identified(normal.table).select(list(KEY_COLUMNS))
         return _ReadPart(number, raw.table.num_rows, keys, normal.rejections, normal.observations)
 
     def _retract(self, work: Work) -> None:
@@ -178,10 +238,31 @@ class Preparation:
             position += table.num_rows
 
 
-def archive_rows(archive: Archive, delivery_id: str, spool: Spool, work: Work, parts: Sequence[Part]) -> None:
-    """Archive the accepted rows of a planned delivery, unless that is done. Blocking."""
+def identified(rows: pa.Table) -> pa.Table:
+    """Rows that go by the hash of what was delivered, where that is not the hash of what they became."""
+    if "identity" not in rows.column_names:
+        return rows
+    return rows.set_column(rows.column_names.index("row_hash"), "row_hash", rows.column("identity"))
+
+
+def held_scopes(work: Work, style: Style) -> list[Scope]:
+    """The scopes that a planned delivery puts rows in force for."""
+    return work.scopes_added_to() if style is Style.APPEND else work.scopes()
+
+
+def archive_rows(
+    archive: Archive, delivery_id: str, spool: Spool, work: Work, parts: Sequence[Part], style: Style = Style.OVERWRITE
+) -> None:
+    """Archive the rows that a planned delivery puts in force, unless that is done. Blocking.
+
+    Those are its accepted rows; of an append delivery, those that were not in force before.
+    """
     if archive.has_rows(delivery_id):
         return
     with archive.row_writer(delivery_id) as writer:
         for part, planned in work.planned([part for part in parts if part.kind == "rows" and part.rows]):
-            writer.write(spool.read_part(part), planned.column("occurrence"))
+            rows = spool.read_part(part)
+            if style is Style.APPEND:
+                new = pc.is_valid(planned.column("sequence"))
+                rows, planned = rows.filter(new), planned.filter(new)
+            writer.write(rows, planned.column("occurrence"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
 
 from sqlalchemy import select, tuple_
@@ -37,6 +37,16 @@ async def take_in(conn: AsyncConnection, prefix: str, file: str, delivered: Mapp
         await _keep(conn, changed)
         await enqueue(conn, STREAM_TABLES.outbox, [_outgoing(invoice, prefix) for invoice in changed])
     return len(changed)
+
+
+async def publish_again(conn: AsyncConnection, prefix: str, periods: Collection[str]) -> int:
+    """Publish what is known, of some billing periods or of all, under the revisions it has; returns how many."""
+    query = select(provider_invoices).order_by(*_KEY)
+    if periods:
+        query = query.where(provider_invoices.c.billing_period.in_(periods))
+    known = [ProviderInvoice(**row._mapping) for row in await conn.execute(query)]
+    await enqueue(conn, STREAM_TABLES.outbox, [_outgoing(invoice, prefix) for invoice in known])
+    return len(known)
 
 
 async def _known(

@@ -13,7 +13,7 @@ from services.intake.preparing import Prepared, Reading
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE
 from shared.batch import DeadLetter
-from shared.events import Delivery, Finding, encode
+from shared.events import DeliveredScope, Delivery, Finding, RejectedRows, encode
 from shared.publisher import Outgoing, cloud_event_headers
 from shared.topics import DELIVERIES
 
@@ -37,8 +37,18 @@ def delivery_record(delivery: StoredDelivery, reading: Reading, prepared: Prepar
             retractions=prepared.retractions,
             rejected_rows=reading.rejected,
             rejected_periods=rejected_periods(reading, prepared),
-            findings=[Finding(**noted._asdict()) for noted in reading.observations.findings()],
+            findings=[Finding(**noted._asdict()) for noted in (*reading.observations.findings(), *prepared.noted)],
             content_hash=prepared.content_hash,
+            style=delivery.style.value,
+            as_of="" if delivery.as_of is None else delivery.as_of.astimezone(UTC).isoformat(),
+            replaces=[DeliveredScope(**scope._asdict()) for scope in prepared.replaces],
+            rejected=[
+                RejectedRows(rows=rows, **refused._asdict())
+                for refused, rows in sorted(
+                    reading.refused.items(), key=lambda one: tuple(part or "" for part in one[0])
+                )
+            ],
+            mends=list(delivery.mends),
         )
     )
 
@@ -78,5 +88,6 @@ def _dead_letter(delivery: StoredDelivery, topic: str, rejection: Rejection) -> 
         place={
             "source": delivery.source, "delivery": delivery.delivery_id, "file": rejection.file,
             "line": rejection.line, "column": rejection.column, "value": rejection.value, "rule": rejection.rule,
+            "billing_account_id": rejection.billing_account_id,
         },
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rows that vanished since the delivery before, read back from the archive with every cost and quantity negated."""
+"""Archived rows as events, and those that vanished since the delivery before with every cost and quantity negated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.intake.work import Gone, Work
 from shared.focus import CANONICAL
 
 _EVENT = ("row_hash", "billing_period", "charge_day", "occurrence")
-_KEYS = ("BillingCurrency", "BilledCost", "EffectiveCost")
+_KEYS = ("BillingAccountId", "BillingCurrency", "BilledCost", "EffectiveCost")
 
 
 def retractions(work: Work, partitions: int) -> Iterator[pa.Table]:
@@ -31,8 +31,12 @@ def retractions(work: Work, partitions: int) -> Iterator[pa.Table]:
 
 
 def _retraction(group: pa.Table, first_row: int, gone: Sequence[Gone], partitions: int) -> pa.Table:
-    rows = group.take([one.row - first_row for one in gone]).combine_chunks()
-    rows = _negated(rows)
+    return as_events(_negated(group.take([one.row - first_row for one in gone])), partitions)
+
+
+def as_events(rows: pa.Table, partitions: int) -> pa.Table:
+    """Archived rows with what their events and the work need, by partition."""
+    rows = rows.combine_chunks()
     charge = {
         column.name: _text(rows.column(column.name), column.type)
         for column in CANONICAL

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pathlib import Path
 
+from pydantic import Field, field_validator
+
+from services.intake.domain.tags import Normalisation
+from services.intake.tag_rules import TagRulesInvalid, load_tag_rules
 from shared.settings import ServiceSettings
 
 
 class IntakeSettings(ServiceSettings):
     """What intake needs besides Kafka and PostgreSQL. Its archive and its spool live in `APPORTION_DATA_DIR`."""
 
-    intake_http_port: int = Field(8081, ge=1, le=65535, description="Port of intake's HTTP server")
-    intake_read_threads: int = Field(2, ge=1, le=32, description="Threads that parse and normalise one file")
+    intake_http_port: int = Field(default=8081, ge=1, le=65535, description="Port of intake's HTTP server")
+    intake_read_threads: int = Field(default=2, ge=1, le=32, description="Threads that parse and normalise one file")
+    intake_tag_rules: Path | None = Field(
+        default=None,
+        description="YAML file that says how tags are normalised; read at start, checked by `intake tags check`",
+    )
+
+    @field_validator("intake_tag_rules")
+    @classmethod
+    def _check_tag_rules(cls, path: Path | None) -> Path | None:
+        try:
+            _load(path)
+        except TagRulesInvalid as error:
+            raise ValueError(str(error)) from None
+        return path
+
+    @property
+    def tag_rules(self) -> tuple[Normalisation, ...]:
+        """The normalisations of the file; none without one."""
+        return _load(self.intake_tag_rules)
+
+
+def _load(path: Path | None) -> tuple[Normalisation, ...]:
+    return () if path is None else load_tag_rules(path)

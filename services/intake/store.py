@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.intake import source_styles
 from services.intake.domain.delivery import UNFINISHED, ArchivedFile, Scope, State, check_step, delivery_id
+from services.intake.domain.styles import Style, Terms
 from services.intake.origins import delivered_as, keep, known
 from services.intake.tables import SERVICE, STREAM_TABLES, deliveries, scopes
 from shared import dead_letters
 from shared.batch import DeadLetter
 from shared.database import lock_transaction
 from shared.errors import Fenced
+
+_NO_TERMS: Final = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +40,44 @@ class StoredDelivery:
     events_published: int
     record: bytes | None
     error: str | None
+    style: Style = Style.OVERWRITE
+    as_of: datetime | None = None
+    mends: tuple[str, ...] = ()
+
+
+_STORED: Final = tuple(one.name for one in fields(StoredDelivery))
 
 
 async def create(
-    conn: AsyncConnection, source: str, files: Sequence[ArchivedFile], origins: Sequence[str] = ()
-) -> StoredDelivery:
+    conn: AsyncConnection, source: str, files: Sequence[ArchivedFile], terms: Terms = _NO_TERMS,
+    origins: Sequence[str] = (),
+) -> StoredDelivery:  # fmt: skip
     """Add a delivery of a source; the one before, if it came from the same origins or is under way with these files.
 
     Raises:
         PartlyDelivered: if only a part of the origins was delivered before.
+        StyleDiffers, UnknownMended: as `source_styles.agree` says.
     """
     await lock_transaction(conn, SERVICE, "create", source)
     before = delivered_as(source, origins, await known(conn, source, origins))
     if before is not None:
         return _stored((await conn.execute(select(deliveries).where(deliveries.c.delivery_id == before))).one())
-    created = await _created(conn, source, files)
+    created = await _created(conn, source, files, terms)
     await keep(conn, source, origins, created.delivery_id)
     return created
 
 
-async def _created(conn: AsyncConnection, source: str, files: Sequence[ArchivedFile]) -> StoredDelivery:
+async def _created(conn: AsyncConnection, source: str, files: Sequence[ArchivedFile], terms: Terms) -> StoredDelivery:
     query = select(deliveries).where(deliveries.c.source == source).order_by(deliveries.c.ordinal.desc()).limit(1)
     newest = (await conn.execute(query)).one_or_none()
     if newest is not None and newest.state in UNFINISHED and _stored(newest).files == tuple(files):
         return _stored(newest)
+    style = await source_styles.agree(conn, source, terms)
     ordinal = 1 if newest is None else newest.ordinal + 1
     row = {
         "delivery_id": delivery_id(source, ordinal, files), "source": source, "ordinal": ordinal,
-        "state": State.RECEIVED, "files": [_as_json(file) for file in files],
+        "state": State.RECEIVED, "files": [_as_json(file) for file in files], "style": style, "as_of": terms.as_of,
+        "mends": list(terms.mends),
     }  # fmt: skip
     return _stored((await conn.execute(insert(deliveries).values(row).returning(deliveries))).one())
 
@@ -89,6 +103,12 @@ async def unfinished(conn: AsyncConnection) -> list[StoredDelivery]:
         .order_by(deliveries.c.source, deliveries.c.ordinal)
     )
     return sorted((_stored(row) for row in await conn.execute(oldest)), key=lambda one: one.received_at)
+
+
+async def completed(conn: AsyncConnection, source: str) -> list[StoredDelivery]:
+    """What a source delivered and intake published, oldest first."""
+    query = select(deliveries).where(deliveries.c.source == source, deliveries.c.state == State.COMPLETE)
+    return [_stored(row) for row in await conn.execute(query.order_by(deliveries.c.ordinal))]
 
 
 async def advance(conn: AsyncConnection, delivery: StoredDelivery, following: State, **values: object) -> None:
@@ -127,35 +147,31 @@ async def in_force(
     return [(delivery, period, tuple(sorted(accounts))) for (delivery, period), accounts in sorted(payers.items())]
 
 
-async def put_in_force(conn: AsyncConnection, source: str, delivery_id: str, replaced: Sequence[Scope]) -> None:
-    """From now on a delivery's rows are the ones that hold for its scopes."""
-    if replaced:
-        rows = [{"source": source, **scope._asdict(), "delivery_id": delivery_id} for scope in sorted(replaced)]
-        statement = insert(scopes)
-        key = [column.name for column in scopes.primary_key]
-        await conn.execute(
-            statement.on_conflict_do_update(index_elements=key, set_={"delivery_id": statement.excluded.delivery_id}),
-            rows,
+async def put_in_force(conn: AsyncConnection, delivery: StoredDelivery, held: Sequence[Scope]) -> None:
+    """From now on a delivery's rows hold for its scopes: they alone, or, if it appends, beside those that did."""
+    if not held:
+        return
+    ages = await source_styles.ages(conn, delivery.source, set(held))
+    if delivery.style is Style.OVERWRITE:
+        former = scopes.delete().where(
+            scopes.c.source == delivery.source,
+            scopes.c.billing_account_id == bindparam("account"),
+            scopes.c.billing_period == bindparam("period"),
         )
+        await conn.execute(former, [{"account": account, "period": period} for account, period in held])
+    rows = [
+        {
+            "source": delivery.source, **scope._asdict(), "delivery_id": delivery.delivery_id,
+            "as_of": delivery.as_of or ages.get(scope),
+        }
+        for scope in sorted(held)
+    ]  # fmt: skip
+    await conn.execute(insert(scopes), rows)
 
 
 async def keep_letters(conn: AsyncConnection, letters: Sequence[DeadLetter]) -> None:
     """Keep refused rows as dead letters."""
     await dead_letters.record(conn, STREAM_TABLES.letters, letters)
-
-
-async def supersede_letters(conn: AsyncConnection, delivery: StoredDelivery, periods: Collection[str]) -> None:
-    """A newer delivery of a source answers for its periods: what older ones refused there is settled."""
-    letters = STREAM_TABLES.letters
-    query = select(letters.c.dead_letter_id).where(
-        letters.c.state == "open",
-        letters.c.place["source"].astext == delivery.source,
-        letters.c.place["delivery"].astext != delivery.delivery_id,
-        letters.c.billing_period.in_(periods) | letters.c.billing_period.is_(None),
-    )
-    settled = (await conn.execute(query)).scalars().all()
-    if settled:
-        await dead_letters.settle(conn, letters, settled, "superseded")
 
 
 def _as_json(file: ArchivedFile) -> dict[str, object]:
@@ -164,4 +180,5 @@ def _as_json(file: ArchivedFile) -> dict[str, object]:
 
 def _stored(row: Row[Any]) -> StoredDelivery:
     files = tuple(ArchivedFile(**file) for file in row.files)
-    return StoredDelivery(**{**row._mapping, "state": State(row.state), "files": files})
+    read = {"state": State(row.state), "files": files, "style": Style(row.style), "mends": tuple(row.mends)}
+    return StoredDelivery(**{name: read.get(name, row._mapping[name]) for name in _STORED})

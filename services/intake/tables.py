@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.intake.domain.delivery import State
+from services.intake.domain.styles import Style
 from shared.database import metadata
 from shared.dead_letters import dead_letter_table
 from shared.money import DIGITS_MAX, SCALE
@@ -47,6 +48,10 @@ deliveries = Table(
     Column("events_published", BigInteger, nullable=False, server_default="0"),
     Column("record", LargeBinary, comment="the Delivery as it will be published"),
     Column("error", Text, comment="why it was refused"),
+    Column("style", Text, nullable=False, server_default="overwrite", comment="overwrite or append"),
+    Column("as_of", DateTime(timezone=True), comment="when the provider made the snapshot, if known"),
+    Column("mends", JSONB, nullable=False, server_default="[]", comment="deliveries whose refused rows it holds"),
+    Column("republish", Text, comment="asked, or why it could not be published again"),
     UniqueConstraint("source", "ordinal"),
     CheckConstraint("state IN (" + ", ".join(f"'{state}'" for state in State) + ")", name="state"),
     Index("ix_deliveries_state", "state"),
@@ -58,7 +63,28 @@ scopes = Table(
     Column("source", Text, primary_key=True),
     Column("billing_account_id", Text, primary_key=True),
     Column("billing_period", Text, primary_key=True),
-    Column("delivery_id", Text, nullable=False, comment="the delivery whose rows are in force"),
+    Column(
+        "delivery_id", Text, primary_key=True, comment="the delivery whose rows are in force; one, if it overwrites"
+    ),
+    Column("as_of", DateTime(timezone=True), comment="the newest snapshot's"),
+)
+
+source_styles = Table(
+    "source_styles",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("style", Text, nullable=False),
+    CheckConstraint("style IN (" + ", ".join(f"'{style}'" for style in Style) + ")", name="style"),
+)
+
+direct_requests = Table(
+    "direct_requests",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("idempotency_key", Text, primary_key=True),
+    Column("request_sha256", Text, nullable=False, comment="of media type and body"),
+    Column("body_sha256", Text, nullable=False, comment="where the archive has the body"),
+    Column("delivery_id", Text, nullable=False, comment="the delivery that it became"),
 )
 
 origins = Table(

@@ -13,8 +13,10 @@ from typing import Any, Final, NamedTuple, Self
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from services.intake.domain.delivery import Scope
+from services.intake.domain.styles import Style
 from services.intake.spool import Part
 from shared.events import Totals
 
@@ -30,6 +32,9 @@ CREATE TABLE retracted(
     position BIGINT, row_hash UUID, occurrence INTEGER, period VARCHAR, currency VARCHAR, partition INTEGER,
     billed DECIMAL(38,18), effective DECIMAL(38,18));
 CREATE TABLE former(row_hash UUID, occurrence INTEGER, path VARCHAR, row BIGINT);
+CREATE TABLE gone(row_hash UUID, occurrence INTEGER, path VARCHAR, row BIGINT);
+CREATE TABLE kept(
+    period VARCHAR, currency VARCHAR, events BIGINT, billed DECIMAL(38,18), effective DECIMAL(38,18));
 """
 _NUMBER: Final = """
 CREATE TABLE numbered AS
@@ -38,7 +43,7 @@ FROM (SELECT *, (row_number() OVER (PARTITION BY row_hash ORDER BY position) - 1
 LEFT JOIN former f ON f.row_hash = k.row_hash AND f.occurrence = k.occurrence
 """
 _GONE: Final = """
-CREATE TABLE gone AS SELECT f.* FROM former f ANTI JOIN numbered n USING (row_hash, occurrence) ORDER BY path, row
+INSERT INTO gone SELECT f.* FROM former f ANTI JOIN numbered n USING (row_hash, occurrence) ORDER BY path, row
 """
 _PLAN: Final = """
 CREATE TABLE plan AS
@@ -52,6 +57,14 @@ FROM (
 _PUBLISHED: Final = """
 SELECT period, currency, billed, effective FROM numbered WHERE published
 UNION ALL SELECT period, currency, billed, effective FROM retracted
+"""
+_KEPT: Final = """
+INSERT INTO kept SELECT billing_period, BillingCurrency, count(*), sum(BilledCost), sum(EffectiveCost)
+FROM read_parquet($path) WHERE BillingAccountId IN (SELECT unnest($accounts)) GROUP BY ALL
+"""
+_APPENDED: Final = """
+SELECT * FROM kept
+UNION ALL SELECT period, currency, count(*), sum(billed), sum(effective) FROM numbered WHERE published GROUP BY ALL
 """
 
 
@@ -75,6 +88,7 @@ class Work:
         self._connection: Any = duckdb.connect(str(path), config=config)
         self._keys: list[pa.Table] = []
         self._parts: list[Part] = []
+        self._former: list[tuple[Path, Sequence[str]]] = []
         if fresh:
             self._connection.execute(_TABLES)
 
@@ -124,10 +138,17 @@ class Work:
         rows = self._connection.execute("SELECT DISTINCT account, period FROM keys ORDER BY ALL").fetchall()
         return [Scope(*row) for row in rows]
 
-    def add_former(self, path: Path, accounts: Sequence[str]) -> None:
-        """Note what is in force for some accounts, from one archived file."""
+    def add_former(self, path: Path, accounts: Sequence[str], style: Style = Style.OVERWRITE) -> None:
+        """Note what is in force for some accounts, from one archived file.
+
+        Compared with a snapshot, rows count as what they became; with rows to append, as what was delivered, so that
+        other tag rules don't make a row look new.
+        """
+        self._former.append((path, accounts))
+        known = "identity" in pq.read_schema(path).names and style is Style.APPEND
+        recognised_by = "coalesce(identity, row_hash)" if known else "row_hash"
         self._connection.execute(
-            "INSERT INTO former SELECT row_hash::UUID, occurrence, $path, file_row_number "
+            f"INSERT INTO former SELECT {recognised_by}::UUID, occurrence, $path, file_row_number "  # noqa: S608
             "FROM read_parquet($path, file_row_number = true) WHERE BillingAccountId IN (SELECT unnest($accounts))",
             {"path": str(path), "accounts": list(accounts)},
         )
@@ -136,6 +157,17 @@ class Work:
         """Number equal rows and find out what is new and what is gone."""
         self._connection.execute(_NUMBER)
         self._connection.execute(_GONE)
+
+    def compare_appended(self) -> None:
+        """Number equal rows and find out what is new; nothing goes, and what is in force counts beside what is new."""
+        self._connection.execute(_NUMBER)
+        for path, accounts in self._former:
+            self._connection.execute(_KEPT, {"path": str(path), "accounts": list(accounts)})
+
+    def scopes_added_to(self) -> list[Scope]:
+        """The scopes that new rows are in."""
+        query = "SELECT DISTINCT account, period FROM numbered WHERE published ORDER BY ALL"
+        return [Scope(*row) for row in self._connection.execute(query).fetchall()]
 
     def gone_files(self) -> list[str]:
         """The archived files that rows are gone from."""
@@ -181,6 +213,10 @@ class Work:
         """Control totals of the rows in force for the delivery's scopes."""
         return self._totals("SELECT period, currency, billed, effective FROM keys")
 
+    def snapshot_appended(self) -> list[Totals]:
+        """The same after `compare_appended`: what was in force, and what is new."""
+        return self._sums(_APPENDED)
+
     def counts(self) -> tuple[int, int]:
         """How many charges and how many retractions are published."""
         query = "SELECT (SELECT count(*) FROM numbered WHERE published), (SELECT count(*) FROM retracted)"
@@ -205,9 +241,12 @@ class Work:
         return iter(self._connection.sql(query).to_arrow_reader(50_000))
 
     def _totals(self, rows: str) -> list[Totals]:
+        return self._sums(f"SELECT period, currency, 1 AS events, billed, effective FROM ({rows})")  # noqa: S608
+
+    def _sums(self, rows: str) -> list[Totals]:
         query = (
-            f"SELECT period, currency, count(*), sum(billed), sum(effective) FROM ({rows}) "  # noqa: S608
-            "GROUP BY period, currency ORDER BY period, currency"
+            f"SELECT period, currency, sum(events), sum(billed), sum(effective) FROM ({rows}) "  # noqa: S608
+            "AS t(period, currency, events, billed, effective) GROUP BY period, currency ORDER BY period, currency"
         )
         return [
             Totals(

@@ -9,15 +9,22 @@ its first month in UTC, `YYYY-MM`.
 
 from shared.events.allocations import Allocation, AllocationRun, AllocationTotals, CostCenter, Origin, RuleSetVersion
 from shared.events.base import Contract, Totals, content_hash, decode, encode
-from shared.events.costs import CostEvent, DeliveredFile, Delivery, Finding, ProviderInvoice
+from shared.events.costs import (
+    CostEvent,
+    DeliveredFile,
+    DeliveredScope,
+    Delivery,
+    Finding,
+    ProviderInvoice,
+    RejectedRows,
+)
 from shared.events.datasets import ContractCommitment, InvoiceDetail, ProviderBillingPeriod
 from shared.events.invoices import Invoice, InvoiceLine, InvoiceRun, InvoiceTotals
 from shared.events.periods import Break, Period, Reconciliation, Stages
 
 __all__ = [
     "Allocation", "AllocationRun", "AllocationTotals", "Break", "Contract", "ContractCommitment", "CostCenter",
-    "CostEvent", "DeliveredFile", "Delivery", "Finding", "Invoice", "InvoiceDetail", "InvoiceLine", "InvoiceRun",
-    "InvoiceTotals",
-    "Origin", "Period", "ProviderBillingPeriod", "ProviderInvoice", "Reconciliation", "RuleSetVersion", "Stages",
-    "Totals", "content_hash", "decode", "encode",
+    "CostEvent", "DeliveredFile", "DeliveredScope", "Delivery", "Finding", "Invoice", "InvoiceDetail", "InvoiceLine",
+    "InvoiceRun", "InvoiceTotals", "Origin", "Period", "ProviderBillingPeriod", "ProviderInvoice", "Reconciliation",
+    "RejectedRows", "RuleSetVersion", "Stages", "Totals", "content_hash", "decode", "encode",
 ]  # fmt: skip

@@ -49,11 +49,28 @@ class Finding(Contract, frozen=True, kw_only=True):
     rows: int
 
 
+class DeliveredScope(Contract, frozen=True, kw_only=True):
+    """A payer in a billing period."""
+
+    billing_account_id: str | None
+    billing_period: BillingPeriod
+
+
+class RejectedRows(Contract, frozen=True, kw_only=True):
+    """How many rows of a payer and period were refused; null where the rows do not tell."""
+
+    rows: Annotated[int, msgspec.Meta(ge=1)]
+    billing_account_id: str | None = None
+    billing_period: BillingPeriod | None = None
+
+
 class Delivery(Contract, frozen=True, kw_only=True):
     """The end of a delivery: everything it published, counted and added, for consumers to compare with their own.
 
     `partition_events[p]` is how many cost events partition `p` got, sequences 0 to n-1. `published` adds the events
     (the difference to the delivery before), `snapshot` the rows that are in force for the delivery's scopes now.
+    `replaces` are the scopes that it is the whole truth about: none, if its source only appends. `mends` names earlier
+    deliveries of the source whose refused rows it brings.
     """
 
     delivery_id: str
@@ -72,6 +89,11 @@ class Delivery(Contract, frozen=True, kw_only=True):
     content_hash: Annotated[str, msgspec.Meta(description="sha256 over the published events' row hashes, in order")] = (
         ""
     )
+    style: Literal["overwrite", "append"] = "overwrite"
+    as_of: Annotated[str, msgspec.Meta(description="When the provider made the snapshot; empty if unknown")] = ""
+    replaces: list[DeliveredScope] = []
+    rejected: list[RejectedRows] = []
+    mends: list[str] = []
 
 
 class ProviderInvoice(Contract, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ Needs no running service: `rules check` in a git hook or a pipeline uses exactly
 """
 
 from services.allocator.loading.bundle import Bundle, load_bundle
-from services.allocator.loading.problems import RuleError, RuleSetInvalid
+from services.allocator.loading.problems import RuleSetInvalid
 from services.allocator.loading.rule_set import LoadedRuleSet, check, load
 
-__all__ = ["Bundle", "LoadedRuleSet", "RuleError", "RuleSetInvalid", "check", "load", "load_bundle"]
+__all__ = ["Bundle", "LoadedRuleSet", "RuleSetInvalid", "check", "load", "load_bundle"]

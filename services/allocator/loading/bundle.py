@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.allocator.loading import document
-from services.allocator.loading.problems import Problems
+from services.allocator.loading.problems import START, problems_of
+from shared import documents
+from shared.documents import Problems
 
 TABLE_BYTES_MAX: Final = 8 << 20
 TABLES_MAX: Final = 64
@@ -43,9 +44,9 @@ def load_bundle(path: Path) -> Bundle:
     Raises:
         RuleSetInvalid: if a file can't be read, is too large, or would be outside the document's directory.
     """
-    problems = Problems(path.name)
-    text = _read(path, document.BYTES_MAX, problems, path.name, 0)
-    top = document.read_document(text, problems) if text is not None else None
+    problems = problems_of(path.name)
+    text = _read(path, documents.BYTES_MAX, problems, path.name, 0)
+    top = documents.read_document(text, problems, START) if text is not None else None
     problems.raise_if_any()
     assert text is not None
     assert top is not None
@@ -58,15 +59,15 @@ def load_bundle(path: Path) -> Bundle:
     return Bundle(text, files, path.name)
 
 
-def tables_named(top: document.Mapping, problems: Problems) -> dict[str, int]:
+def tables_named(top: documents.Mapping, problems: Problems) -> dict[str, int]:
     """The file names that a document names for its tables, each with its line; impossible names are problems."""
     named = [top.items.get("cost_centers")]
     mappings = top.items.get("mappings")
-    if isinstance(mappings, document.Mapping):
+    if isinstance(mappings, documents.Mapping):
         named += mappings.items.values()
     found: dict[str, int] = {}
     for node in named:
-        if isinstance(node, document.Text) and node.text:
+        if isinstance(node, documents.Text) and node.text:
             if _NAME.fullmatch(node.text):
                 found[node.text] = node.line
             else:

@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from services.allocator.domain.rule_set import All, AnyOf, Condition, Leaf, Not
-from services.allocator.loading.columns import column_problem
-from services.allocator.loading.document import Reader
+from shared.documents import Reader
+from shared.focus.naming import column_problem
 
 PATTERN_MAX: Final = 200
 _OPERATORS: Final = ("equals", "in", "prefix", "pattern", "exists")

@@ -9,8 +9,8 @@ from typing import Final, get_args
 
 from services.allocator.domain.pools import PoolCycle, step_down_order
 from services.allocator.domain.rule_set import Method, Pool, Target, WhenZero
-from services.allocator.loading.document import Mapping, Reader, Sequence, Text, decimal_of
-from services.allocator.loading.problems import Problems
+from services.allocator.loading.numbers import decimal_of
+from shared.documents import Mapping, Problems, Reader, Sequence, Text
 
 _METHODS: Final[tuple[Method, ...]] = get_args(Method)
 _POLICIES: Final[tuple[WhenZero, ...]] = get_args(WhenZero)

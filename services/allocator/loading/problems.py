@@ -1,58 +1,20 @@
-"""What is wrong with a rule set: collected, so that a person sees everything at once."""
+"""What is wrong with a rule set: every error, with its file, line and rule."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final
 
-from shared.errors import Reject
+from shared.documents import DocumentInvalid, Problems
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class RuleError:
-    """One thing wrong with a rule set: where it is, what it is, and what to do.
-
-    `line` counts from 1; 0 means the file as a whole. `rule` is the id of the rule or pool, or empty.
-    """
-
-    file: str
-    line: int
-    rule: str
-    message: str
-    advice: str
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else self.file
-        subject = f"{self.rule}: " if self.rule else ""
-        return f"{where}: {subject}{self.message}; {self.advice}"
+START: Final = "`name:` and the other keys of a rule set"
 
 
-class RuleSetInvalid(Reject):
+class RuleSetInvalid(DocumentInvalid):
     """A rule set that can't be applied, with every reason found."""
 
     code = "rule-set-invalid"
 
-    def __init__(self, errors: Sequence[RuleError]) -> None:
-        self.errors = tuple(errors)
-        super().__init__("\n".join(str(error) for error in errors))
 
-
-class Problems:
-    """Collects the errors of one check; `file` and `rule` are where the reader is now."""
-
-    def __init__(self, file: str) -> None:
-        self.file, self.rule = file, ""
-        self.errors: list[RuleError] = []
-
-    def add(self, line: int, message: str, advice: str, *, file: str | None = None) -> None:
-        """Note an error at a line of the current file, in the current rule."""
-        self.errors.append(RuleError(file or self.file, line, self.rule, message, advice))
-
-    def raise_if_any(self) -> None:
-        """End the check if it found something.
-
-        Raises:
-            RuleSetInvalid: with the errors in order of file and line.
-        """
-        if self.errors:
-            raise RuleSetInvalid(sorted(set(self.errors)))
+def problems_of(file: str) -> Problems:
+    """Begin the check of a rule set."""
+    return Problems(file, RuleSetInvalid)

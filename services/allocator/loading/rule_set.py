@@ -10,10 +10,10 @@ from typing import Final, get_args
 from services.allocator.domain.rule_set import FALLBACK_RULE, SUSPENSE, Basis, Lookup, Rule, RuleSet, Target
 from services.allocator.loading.bundle import Bundle, tables_named
 from services.allocator.loading.conditions import read_condition, read_dimension
-from services.allocator.loading.document import Reader, Text, read_document
 from services.allocator.loading.pools import Known, read_pools
-from services.allocator.loading.problems import Problems, RuleError, RuleSetInvalid
+from services.allocator.loading.problems import START, RuleSetInvalid, problems_of
 from services.allocator.loading.tables import CostCenterRow, read_cost_centers, read_mapping
+from shared.documents import DocumentError, Problems, Reader, Text, read_document
 
 RULES_MAX: Final = 10_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -34,7 +34,7 @@ class LoadedRuleSet:
     cost_centers: Mapping[str, CostCenterRow]
 
 
-def check(bundle: Bundle) -> list[RuleError]:
+def check(bundle: Bundle) -> list[DocumentError]:
     """Everything that is wrong with a bundle, in order of file and line; empty if it can be applied."""
     try:
         load(bundle)
@@ -49,8 +49,8 @@ def load(bundle: Bundle) -> LoadedRuleSet:
     Raises:
         RuleSetInvalid: with every error found.
     """
-    problems = Problems(bundle.document_name)
-    top = read_document(bundle.document, problems)
+    problems = problems_of(bundle.document_name)
+    top = read_document(bundle.document, problems, START)
     problems.raise_if_any()
     assert top is not None
     for name in sorted(bundle.files.keys() - tables_named(top, problems).keys()):

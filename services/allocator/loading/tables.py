@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from services.allocator.loading.problems import Problems
+from shared.documents import Problems
 
 ROWS_MAX: Final = 200_000
 RESERVED: Final = "SUSPENSE"

@@ -33,6 +33,7 @@ class IssuerCosts(NamedTuple):
 class Observations:
     """What was counted while reading; parts of a delivery are added up with `add`.
 
+    `tag_steps` counts rows by tag rules and step.
     `residues` has what rounding took away (source minus kept) by cost column and currency.
     """
 
@@ -43,6 +44,7 @@ class Observations:
     unparsable: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
     unknown_columns: Counter[str] = field(default_factory=Counter)
+    tag_steps: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, other: Observations) -> None:
         """Add what was counted in another part."""
@@ -56,6 +58,7 @@ class Observations:
         self.unparsable.update(other.unparsable)
         self.missing.update(other.missing)
         self.unknown_columns.update(other.unknown_columns)
+        self.tag_steps.update(other.tag_steps)
 
     def add_residue(self, column: str, currency: str, residue: Decimal, times: int = 1) -> None:
         """Add what rounding took away from `times` equal amounts."""
@@ -64,7 +67,8 @@ class Observations:
 
     def findings(self) -> list[Noted]:
         """The findings, in a fixed order."""
-        return [*self._rounded_at_source(), *self._rounded_here(), *self._without_invoice(), *self._per_column()]
+        money = (*self._rounded_at_source(), *self._rounded_here(), *self._without_invoice())
+        return [*money, *self._per_column(), *self._tags()]
 
     def _rounded_at_source(self) -> Iterator[Noted]:
         for issuer, costs in sorted(self.issuers.items()):
@@ -107,3 +111,13 @@ class Observations:
             yield Noted("value-missing", f"{column} should never be empty by FOCUS; the rows were kept", rows)
         for column, rows in sorted((+self.unknown_columns).items()):
             yield Noted("column-unknown", f"{column} is no FOCUS column and no x_ column; kept as x_{column}", rows)
+
+    def _tags(self) -> Iterator[Noted]:
+        for (rule, step), rows in sorted((+self.tag_steps).items()):
+            if step == "conflict":
+                told = (
+                    f"tag rules {rule}: several tags came to one name with different values; the best match was taken"
+                )
+                yield Noted("tags-conflict", told, rows)
+            else:
+                yield Noted("tags-normalised", f"tag rules {rule}: {step}", rows)

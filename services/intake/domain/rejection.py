@@ -10,7 +10,8 @@ class Rejection:
     """A refused row: where it is, which value broke which rule, and the row itself as it was read.
 
     `line` is the line of the file where the row begins (for Parquet: the row number), counted from 1.
-    `billing_period` is None when the row does not tell, so that it concerns every period of its delivery.
+    `billing_period` is None when the row does not tell, so that it concerns every period of its delivery;
+    `billing_account_id` likewise.
     """
 
     file: str
@@ -20,6 +21,7 @@ class Rejection:
     rule: str
     billing_period: str | None
     row: dict[str, str]
+    billing_account_id: str | None = None
 
     @property
     def message(self) -> str:

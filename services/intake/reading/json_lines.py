@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from services.intake.reading.csv_chunks import CHUNK_BYTES, Chunk
 from services.intake.reading.errors import IntakeRefusal, MalformedJson, NotFocus, WrongEncoding
-from services.intake.reading.layout import is_recognised
+from services.intake.reading.layout import absent_mandatory, is_recognised
 from services.intake.reading.nested import nested_text
-from shared.focus import RENAMED, columns_of, sniff_version
+from shared.focus import sniff_version
 
 _LINE_BYTES_MAX: Final = 32 << 20
 _COLUMNS_MAX: Final = 2_000
@@ -69,13 +69,8 @@ def with_null_columns(names: Sequence[str]) -> list[str]:
     """Add the columns that FOCUS wants to be there and allows to be null: one that is null in every row has no keys."""
     if not is_recognised(names):
         return list(names)
-    absent = [
-        column.name
-        for column in columns_of(sniff_version(names))
-        if column.level == "mandatory"
-        and column.nullable
-        and not {column.name, RENAMED.get(column.name, column.name)} & set(names)
-    ]
+    version = sniff_version(names)
+    absent = [column.name for column in absent_mandatory(names) if column.nullable_in(version)]
     return [*names, *absent]
 
 

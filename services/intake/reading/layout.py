@@ -9,7 +9,7 @@ from typing import Final
 
 from services.intake.reading.errors import DuplicateColumn, MissingColumns, NotFocus, OtherDataset
 from services.intake.reading.preview import Translation, translations_of
-from shared.focus import CANONICAL, COLUMNS, PREVIEW, RENAMED, Dataset, columns_of, sniff_dataset, sniff_version
+from shared.focus import CANONICAL, COLUMNS, PREVIEW, RENAMED, Column, Dataset, columns_of, sniff_dataset, sniff_version
 
 CUSTOM_PREFIX: Final = "x_"
 _RECOGNISED_MIN: Final = 5
@@ -77,15 +77,20 @@ def _check_names(file: str, names: tuple[str, ...], unknown: tuple[str, ...]) ->
             raise DuplicateColumn(file, target)
 
 
-def _check_mandatory(file: str, version: str, names: tuple[str, ...]) -> None:
+def absent_mandatory(names: Sequence[str]) -> list[Column]:
+    """The mandatory columns of the file's version that it has under no name."""
+    version = sniff_version(names)
     present = set(names).union(*(RENAMED[name] for name in names if name in RENAMED))
-    missing = [
-        column.name
+    return [
+        column
         for column in columns_of(version)
         if column.level_in(version) == "mandatory" and not {column.name, *column.successors} & present
     ]
-    if missing:
-        raise MissingColumns(file, version, missing)
+
+
+def _check_mandatory(file: str, version: str, names: tuple[str, ...]) -> None:
+    if missing := absent_mandatory(names):
+        raise MissingColumns(file, version, [column.name for column in missing])
 
 
 def _charge(

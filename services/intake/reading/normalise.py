@@ -11,11 +11,13 @@ import pyarrow.compute as pc
 
 from services.intake.domain.findings import Observations
 from services.intake.domain.rejection import Rejection
+from services.intake.domain.tags import AS_DELIVERED
 from services.intake.reading import values
 from services.intake.reading.body import body_pieces, custom_objects, row_hashes, row_partitions
 from services.intake.reading.layout import Layout
 from services.intake.reading.observing import observe
 from services.intake.reading.raw import RawChunk
+from services.intake.reading.tagging import Tagger, apply_rules, delivered_tags, tags_before
 from services.intake.reading.values import Canonical, rows_at
 from shared.focus import COLUMNS
 
@@ -35,7 +37,8 @@ class NormalChunk:
     """Accepted rows in the order of the file, refused ones, and what was observed.
 
     The table has the canonical columns that the file has (text as dictionaries, amounts as decimals), `custom` (a JSON
-    object), the pieces of the body, `row_hash`, `partition`, `billing_period` and `charge_day`.
+    object), the pieces of the body, `row_hash`, `partition`, `billing_period` and `charge_day`; of an appending source,
+    where tag rules changed something, `identity`, the hash of the row as it was delivered.
     """
 
     table: pa.Table
@@ -46,8 +49,11 @@ class NormalChunk:
 class Normaliser:
     """Normalises chunks of one file. Holds a DuckDB connection, so each thread needs its own."""
 
-    def __init__(self, file: str, layout: Layout, partitions: int) -> None:
+    def __init__(
+        self, file: str, layout: Layout, partitions: int, tagger: Tagger | None = None, *, appends: bool = False
+    ) -> None:
         self._file, self._layout, self._partitions = file, layout, partitions
+        self._tagger, self._appends = tagger, appends
         self._connection = duckdb.connect(config={"threads": 1, "memory_limit": "128MB"})
 
     def close(self) -> None:
@@ -64,6 +70,8 @@ class Normaliser:
         if keep is not None:
             chunk = chunk.filter(keep)
         observed = observe(self._layout, chunk, columns, keep)
+        if self._tagger is not None:
+            chunk, observed.tag_steps = apply_rules(self._tagger, self._layout, chunk)
         return NormalChunk(self._render(self._by_partition(chunk)), rejections, observed)
 
     def _canonical(self, name: str, table: pa.Table) -> Canonical:
@@ -103,7 +111,8 @@ class Normaliser:
         }
         source = next((self._layout.names[at] for at in self._layout.charge[column]), column)
         period = columns["BillingPeriodStart"].column[row].as_py()
-        return Rejection(self._file, line, source, texts.get(source), rule, period and period[:7], texts)
+        account = columns["BillingAccountId"].column[row].as_py()
+        return Rejection(self._file, line, source, texts.get(source), rule, period and period[:7], texts, account)
 
     def _by_partition(self, chunk: pa.Table) -> pa.Table:
         """Order the rows by partition, those of a partition as in the file, so that each one's events are a slice."""
@@ -112,13 +121,15 @@ class Normaliser:
         return chunk.take(pc.sort_indices(chunk, sort_keys=[("partition", "ascending")]))
 
     def _render(self, chunk: pa.Table) -> pa.Table:
-        charge = {name: _flat(chunk.column(name)) for name in self._layout.charge}
-        custom = custom_objects(
-            {name: _flat(chunk.column(f"c{at}")) for name, at in self._layout.custom.items()}, chunk.num_rows
-        )
+        charge = {name: _flat(chunk.column(name)) for name in chunk.column_names if name in COLUMNS}
+        own = {name: _flat(chunk.column(f"c{at}")) for name, at in self._layout.custom.items()}
+        custom = custom_objects(own | delivered_tags(chunk), chunk.num_rows)
         pieces = body_pieces(charge, custom)
         columns: dict[str, Any] = {name: _typed(name, column) for name, column in charge.items()}
         columns |= {"custom": custom, "row_hash": row_hashes(self._connection, pieces), **pieces}
+        if self._appends and AS_DELIVERED in chunk.column_names:
+            as_delivered = body_pieces(charge | tags_before(chunk), custom_objects(own, chunk.num_rows))
+            columns["identity"] = row_hashes(self._connection, as_delivered)
         columns["partition"] = chunk.column("partition")
         columns["billing_period"] = _prefix(charge["BillingPeriodStart"], 7)
         columns["charge_day"] = _prefix(charge["ChargePeriodStart"], 10)

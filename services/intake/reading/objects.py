@@ -18,6 +18,16 @@ class NotAnObject(ValueError):
     """A text that is no JSON object with unique names."""
 
 
+def read_object(text: str) -> dict[str, object]:
+    """Read a canonical object; numbers with fractions are decimals."""
+    return _DECODER.decode(text)
+
+
+def write_object(value: dict[str, object]) -> str:
+    """Write an object in its canonical form."""
+    return _ENCODER.encode(value).decode()
+
+
 @functools.lru_cache(_CACHED)
 def canonical_object(text: str) -> str:
     """Write a JSON object with sorted keys and without blanks; keys and values stay as they are, numbers exact.

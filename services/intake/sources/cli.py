@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Final, Self
@@ -33,8 +34,12 @@ def is_place(name: str) -> bool:
     return "://" in name or Path(name).is_dir()
 
 
-def deliver_place(url: str, source: str) -> list[dict[str, Any]]:
-    """Deliver everything that a place holds; the deliveries as they were created. Ends the command if it can't."""
+def deliver_place(url: str, source: str, terms: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Deliver everything that a place holds; the deliveries as they were created. Ends the command if it can't.
+
+    Args:
+        terms: what is said about the deliveries; it counts more than what the place says.
+    """
     try:
         location = Location(url)
         findings = find(location, file_by_file=False)
@@ -46,7 +51,7 @@ def deliver_place(url: str, source: str) -> list[dict[str, Any]]:
             shown = ", ".join(findings.ignored[:_NAMES_SHOWN])
             err.print(f"not taken, because no exports: {shown}{' ...' * (len(findings.ignored) > _NAMES_SHOWN)}")
         with _intake.connected() as intake, Screen(as_json=False) as screen:
-            return _delivered(intake, location, source, findings.deliveries, screen)
+            return _delivered(intake, location, source, findings.deliveries, terms, screen)
     except IntakeRefusal as error:
         fail(str(error), BAD_USAGE)
     except UnreadablePlace as error:
@@ -54,13 +59,21 @@ def deliver_place(url: str, source: str) -> list[dict[str, Any]]:
 
 
 def _delivered(
-    intake: Remote, location: Location, source: str, found: list[FoundDelivery], screen: Screen
+    intake: Remote,
+    location: Location,
+    source: str,
+    found: list[FoundDelivery],
+    terms: Mapping[str, Any],
+    screen: Screen,
 ) -> list[dict[str, Any]]:
     """A snapshot may be delivered again at will. Rows that are added are added once."""
     added = [one for one in found if one.style == "append"]
     wanted = [one for one in found if one.style != "append"] + undelivered(intake, source, added)
     wanted.sort(key=lambda one: (one.modified, one.label))
-    return [hand_over(intake, location, source, one, screen.progress, once=one.style == "append") for one in wanted]
+    return [
+        hand_over(intake, location, source, one, screen.progress, once=one.style == "append", terms=terms)
+        for one in wanted
+    ]
 
 
 def watch(

@@ -10,15 +10,18 @@ Steps of one delivery, and what a crash after each means:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from services.intake.sources.finding import check_unchanged
 from services.intake.sources.found import FoundDelivery
 from services.intake.sources.location import Location, StoredFile
 from shared import failpoints
 from shared.remote import Remote
+
+_NO_TERMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's path, the bytes of it that were sent, and its size."""
@@ -33,12 +36,20 @@ def undelivered(intake: Remote, source: str, found: list[FoundDelivery]) -> list
 
 
 def hand_over(
-    intake: Remote, location: Location, source: str, found: FoundDelivery, progress: Progress, *, once: bool
+    intake: Remote,
+    location: Location,
+    source: str,
+    found: FoundDelivery,
+    progress: Progress,
+    *,
+    once: bool,
+    terms: Mapping[str, Any] = _NO_TERMS,
 ) -> dict[str, Any]:
     """Deliver files; the delivery as intake shows it.
 
     Args:
         once: do nothing if the source has delivered exactly this before.
+        terms: what a person says about the delivery; it counts more than what the place says.
 
     Raises:
         UnreadablePlace, ChangedMeanwhile: nothing was delivered. Refused, Unreachable: as intake says.
@@ -49,7 +60,7 @@ def hand_over(
         files.append({"name": file.name, "sha256": sent["sha256"], "rows": rows})
     check_unchanged(location, found)
     failpoints.reach("intake.handing-over.uploaded")
-    body = {"source": source, "files": files, "origins": found.origins() if once else [], **_terms(found)}
+    body = {"source": source, "files": files, "origins": found.origins() if once else [], **_terms(found), **terms}
     created: dict[str, Any] = intake.post("/v1/deliveries", body)
     failpoints.reach("intake.handing-over.created")
     return created

@@ -18,6 +18,7 @@ from services.ledger.store.periods import Target
 from services.ledger.store.tables import stream_tables
 from shared import dead_letters, topics
 from shared.events import Delivery
+from shared.rejections import unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +98,11 @@ def _said(delivery: Delivery) -> dict[str, Figures]:
 
 
 def rejecting(deliveries: Sequence[Delivery], billing_period: str) -> list[Break]:
-    """Sources whose newest delivery of the period has rejected rows.
+    """Deliveries with rejected rows that no later delivery of their source answers for.
 
     Rejected rows of an unknown period concern every period of the delivery.
     """
-    newest: dict[str, Delivery] = {}
-    for one in sorted(deliveries, key=lambda one: one.ordinal):
-        newest[one.source] = one
-    return [
-        b.rejected_rows(source, one.delivery_id, one.rejected_rows)
-        for source, one in sorted(newest.items())
-        if one.rejected_rows and (billing_period in one.rejected_periods or not one.rejected_periods)
-    ]
+    return [b.rejected_rows(one.source, one.delivery_id, rows) for one, rows in unsettled(deliveries, billing_period)]
 
 
 async def refused(conn: AsyncConnection, billing_period: str) -> list[Break]:

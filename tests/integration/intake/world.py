@@ -81,12 +81,16 @@ class World:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
 
-    def begin(self, source: str, files: Sequence[Path]) -> str:
+    def begin(self, source: str, files: Sequence[Path], **terms: object) -> str:
         """Upload files and deliver them; the delivery's id."""
-        references = [self._upload(file) for file in files]
-        answer = self.http.post("/v1/deliveries", json={"source": source, "files": references})
+        answer = self.ask(source, files, **terms)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["delivery_id"])
+
+    def ask(self, source: str, files: Sequence[Path], **terms: object) -> httpx.Response:
+        """Upload files and ask for their delivery."""
+        references = [self._upload(file) for file in files]
+        return self.http.post("/v1/deliveries", json={"source": source, "files": references, **terms})
 
     def finish(self, delivery_id: str) -> dict[str, Any]:
         """Wait for the end of a delivery."""
@@ -99,9 +103,9 @@ class World:
         self._until(ended, f"delivery {delivery_id} has ended")
         return found
 
-    def deliver(self, source: str, *files: Path) -> dict[str, Any]:
+    def deliver(self, source: str, *files: Path, **terms: object) -> dict[str, Any]:
         """Deliver files and wait."""
-        return self.finish(self.begin(source, files))
+        return self.finish(self.begin(source, files, **terms))
 
     def invoices(self, file: Path) -> httpx.Response:
         """Upload provider invoices."""

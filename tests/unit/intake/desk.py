@@ -9,8 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.intake.archive import Archive
-from services.intake.domain.delivery import ArchivedFile, delivery_id
+from services.intake.domain.delivery import ArchivedFile, Scope, delivery_id
 from services.intake.domain.rejection import Rejection
+from services.intake.domain.styles import Style
+from services.intake.domain.tags import Normalisation
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows
 from services.intake.publishing import KINDS, render
 from services.intake.work import Work
@@ -32,7 +34,8 @@ class Outcome:
     @property
     def findings(self) -> dict[str, int]:
         """Rows by finding."""
-        return {noted.code: noted.rows for noted in self.reading.observations.findings()}
+        noted = (*self.reading.observations.findings(), *self.prepared.noted)
+        return {one.code: one.rows for one in noted}
 
     def billed(self) -> Decimal:
         """The sum of BilledCost of all events, exactly."""
@@ -49,32 +52,35 @@ class Desk:
     def __init__(self, directory: Path, source: str = "test") -> None:
         self.archive = Archive(directory)
         self._source = source
-        self._in_force: dict[tuple[str, str], str] = {}
+        self._in_force: dict[tuple[str, str], list[str]] = {}
         self._ordinal = 0
 
-    def deliver(self, *files: Path) -> Outcome:
+    def deliver(self, *files: Path, style: Style = Style.OVERWRITE, tags: Sequence[Normalisation] = ()) -> Outcome:
         """Take files in as the next delivery."""
         self._ordinal += 1
         archived = [self._archived(file) for file in files]
         name = delivery_id(self._source, self._ordinal, archived)
-        preparation = Preparation(self.archive, name, PARTITIONS, threads=1)
+        preparation = Preparation(self.archive, name, PARTITIONS, threads=1, style=style, tag_rules=tags)
         scopes = preparation.read(archived)
         former = [
-            InForce(self.archive.rows(self._in_force[scope], scope.billing_period), (scope.billing_account_id,))
+            InForce(self.archive.rows(former, scope.billing_period), (scope.billing_account_id,))
             for scope in scopes
-            if scope in self._in_force
+            for former in self._in_force.get(scope, [])
         ]
         prepared = preparation.plan(former)
-        events = self._events(name, preparation)
+        events = self._events(name, preparation, style)
         rejections = list(preparation.spool.rejections())
-        self._in_force |= dict.fromkeys(scopes, name)
+        held = {Scope(str(one.charge["BillingAccountId"]), one.billing_period) for one in events}
+        for scope in held if style is Style.APPEND else prepared.scopes:
+            kept = self._in_force.get(scope, []) if style is Style.APPEND else []
+            self._in_force[scope] = [*kept, name]
         self.archive.forget_spool(name)
         return Outcome(name, prepared, preparation.reading, events, rejections)
 
-    def _events(self, name: str, preparation: Preparation) -> list[CostEvent]:
+    def _events(self, name: str, preparation: Preparation, style: Style) -> list[CostEvent]:
         spool, values = preparation.spool, []
         with Work(spool.database) as work:
-            archive_rows(self.archive, name, spool, work, work.parts())
+            archive_rows(self.archive, name, spool, work, work.parts(), style)
             for part, planned in work.planned(work.parts()):
                 rows = spool.read_events(part)
                 for rendered in render(work.cursor(), name, KINDS[part.kind], rows, planned):

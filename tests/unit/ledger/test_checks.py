@@ -6,20 +6,21 @@ from decimal import Decimal
 
 from services.ledger.closing.checks import rejecting
 from services.ledger.domain.hand_overs import DeliveryProgress, Figures, differences
-from shared.events import Delivery
+from shared.events import DeliveredScope, Delivery
 
 
-def delivery(source: str, ordinal: int, rejected: int, periods: list[str]) -> Delivery:
-    """A delivery with rejected rows."""
+def delivery(source: str, ordinal: int, rejected: int, periods: list[str], *replaces: str) -> Delivery:
+    """A delivery with rejected rows, as one of old says it; a full snapshot of the periods it replaces."""
     return Delivery(
         delivery_id=f"{source}-{ordinal}", source=source, ordinal=ordinal, received_at="", files=[],
         partition_events=[], published=[], snapshot=[], charges=0, retractions=0, rejected_rows=rejected,
         rejected_periods=periods,
+        replaces=[DeliveredScope(billing_account_id="A", billing_period=period) for period in replaces],
     )  # fmt: skip
 
 
 def test_only_the_newest_delivery_of_a_source_counts() -> None:
-    mended = [delivery("aws", 1, 3, ["2026-01"]), delivery("aws", 2, 0, [])]
+    mended = [delivery("aws", 1, 3, ["2026-01"]), delivery("aws", 2, 0, [], "2026-01")]
     assert rejecting(mended, "2026-01") == []
     assert [one.key for one in rejecting([*mended, delivery("azure", 1, 1, ["2026-01"])], "2026-01")] == [
         "azure/azure-1"

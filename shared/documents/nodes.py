@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Final
 
 import yaml
 
-from services.allocator.loading.problems import Problems
+from shared.documents.problems import Problems
 
 BYTES_MAX: Final = 1 << 20
 DEPTH_MAX: Final = 32
@@ -49,8 +48,12 @@ class Mapping:
 Node = Text | Sequence | Mapping
 
 
-def read_document(text: str, problems: Problems) -> Mapping | None:
-    """Parse a document whose top is a mapping; None, and the reason among the problems, if that can't be."""
+def read_document(text: str, problems: Problems, start: str) -> Mapping | None:
+    """Parse a document whose top is a mapping; None, and the reason among the problems, if that can't be.
+
+    Args:
+        start: what a document of this kind starts with, for the one who wrote something else.
+    """
     if len(text.encode()) > BYTES_MAX:
         problems.add(0, f"the document is larger than {BYTES_MAX} bytes", "move long lists into CSV tables")
         return None
@@ -68,7 +71,7 @@ def read_document(text: str, problems: Problems) -> Mapping | None:
         return None
     top = None if node is None else _convert(node, problems)
     if not isinstance(top, Mapping):
-        problems.add(1, "the document is not a mapping", "start it with `name:` and the other keys of a rule set")
+        problems.add(1, "the document is not a mapping", f"start it with {start}")
         return None
     return top
 
@@ -168,21 +171,3 @@ class Reader:
         if not found or len(found) != len(items):
             self.problems.add(self.line(key), f"{key} needs a list of values", advice)
         return found
-
-
-def decimal_of(node: Node, problems: Problems, what: str) -> Decimal | None:
-    """A weight or percentage: not negative, at most 18 fractional digits, never by way of a float."""
-    try:
-        number = Decimal(node.text) if isinstance(node, Text) else None
-    except InvalidOperation:
-        number = None
-    if (
-        number is None
-        or not number.is_finite()
-        or number < 0
-        or int(number.as_tuple().exponent) < -18
-        or number > 10**18
-    ):
-        problems.add(node.line, f"{what} is not a number from 0 on with at most 18 decimals", "write it like 12.5")
-        return None
-    return number

@@ -1,0 +1,111 @@
+"""How a source delivers, and what that means for the rows that are in force.
+
+*Overwrite*: a delivery is the whole truth about the payers and periods in it. *Append*: a delivery adds rows, and
+nothing that is in force is ever taken back; rows that are in force already are recognised and not added again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.intake.domain.delivery import Scope
+from services.intake.domain.findings import Noted
+
+
+class Style(StrEnum):
+    """What a source's deliveries are."""
+
+    OVERWRITE = "overwrite"
+    APPEND = "append"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the deliverer says about a delivery besides its files.
+
+    Args:
+        style: None for what the source is known to do; a source that nobody spoke about overwrites.
+        change_style: the source delivers in another way from now on.
+        as_of: when the provider made the snapshot; None if nobody knows.
+        mends: deliveries of the source whose refused rows this one brings in readable form.
+    """
+
+    style: Style | None = None
+    change_style: bool = False
+    as_of: datetime | None = None
+    mends: tuple[str, ...] = ()
+
+
+class StyleDiffers(ValueError):
+    """A delivery declares another style than its source is known for, and does not ask for a change."""
+
+    def __init__(self, source: str, known: Style, asked: Style) -> None:
+        self.source, self.known, self.asked = source, known, asked
+        super().__init__(
+            f"source {source} delivers by {known}, not by {asked}; leave the style out, use another source name, or "
+            "say that it changes (--change-style), after which "
+            + ("each delivery replaces what is in force" if asked is Style.OVERWRITE else "deliveries only add rows")
+        )
+
+
+class UnknownMended(ValueError):
+    """A delivery says that it mends one which its source never made."""
+
+    def __init__(self, source: str, delivery_id: str) -> None:
+        super().__init__(f"source {source} has no delivery {delivery_id} to mend; `apportion deliveries` lists them")
+
+
+class OlderThanInForce(ValueError):
+    """A snapshot is older than the one that is in force for some of its scopes."""
+
+    def __init__(self, as_of: datetime, newer: Mapping[Scope, datetime]) -> None:
+        self.as_of, self.newer = as_of, dict(newer)
+        (first, in_force), *others = sorted(newer.items())
+        more = f" (and of {len(others)} more)" if others else ""
+        super().__init__(
+            f"this snapshot is as of {as_of.isoformat()}, but the one in force for {first.billing_account_id} in "
+            f"{first.billing_period}{more} is as of {in_force.isoformat()}; nothing was changed. If it is right "
+            "all the same, deliver it without its time, and it counts as the newest"
+        )
+
+
+def style_of(source: str, known: Style | None, terms: Terms) -> Style:
+    """The style of a delivery.
+
+    Raises:
+        StyleDiffers: if it is another one than the source's, and no change is asked for.
+    """
+    asked = terms.style or known or Style.OVERWRITE
+    if known is not None and asked is not known and not terms.change_style:
+        raise StyleDiffers(source, known, asked)
+    return asked
+
+
+def check_age(as_of: datetime | None, in_force: Mapping[Scope, datetime]) -> None:
+    """Refuse a snapshot that is older than what it would replace; one whose time nobody knows is the newest.
+
+    Raises:
+        OlderThanInForce: naming the scopes.
+    """
+    if as_of is not None and (newer := {scope: time for scope, time in in_force.items() if time > as_of}):
+        raise OlderThanInForce(as_of, newer)
+
+
+def known_before(files: int, rows: int) -> Iterator[Noted]:
+    """What an append delivery brings that the source delivered before."""
+    if files:
+        yield Noted(
+            "files-delivered-before",
+            f"{files} of the files were delivered before, byte for byte, and add nothing",
+            0,
+        )  # fmt: skip
+    if rows:
+        yield Noted(
+            "rows-delivered-before",
+            "rows equal to rows that are in force were not added again; if they are further charges, deliver the files "
+            "of one export together, or add an x_ column that tells them apart",
+            rows,
+        )
