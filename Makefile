@@ -33,6 +33,7 @@ check: $(INSTALLED) ## format, lint, types, import rules, generated files (no te
 		$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml; fi
 	@if [ -f shared/events/generate.py ]; then echo "check: generated files"; \
 		$(BIN)/python -m shared.events.generate --check; fi
+	@$(BIN)/python -m services.intake.quality.generate --check
 
 fix: $(INSTALLED) ## format, and mend what lint can mend by itself
 	@$(BIN)/ruff check --quiet --fix-only $(CODE)
@@ -41,8 +42,9 @@ fix: $(INSTALLED) ## format, and mend what lint can mend by itself
 bench: $(INSTALLED) ## measure throughput as a ratio to this machine's own ceiling
 	@$(BIN)/python -m benchmarks
 
-docs: $(INSTALLED) ## write generated files again: event schemas, AsyncAPI
+docs: $(INSTALLED) ## write generated files again: event schemas, AsyncAPI, docs/quality.md
 	@$(BIN)/python -m shared.events.generate
+	@$(BIN)/python -m services.intake.quality.generate
 
 lock: $(INSTALLED) ## resolve requirements/*.in into hashed *.txt
 	@$(COMPILE) $(UPGRADE) requirements/dev.in --output-file requirements/dev.txt

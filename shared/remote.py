@@ -6,9 +6,10 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import httpx
 
@@ -58,6 +59,19 @@ class Remote:
         """POST a file's bytes as they are, without holding it in memory. Raises as `post` does."""
         params = {"name": file.name}
         return self._answer(lambda: self._client.post(path, params=params, content=_chunks(file), timeout=None))
+
+    def download(self, path: str, to: Path | BinaryIO) -> None:
+        """GET bytes as they are, to a file or a stream, without holding them in memory. Raises as `get` does."""
+        try:
+            with self._client.stream("GET", path) as response:
+                if response.is_error:
+                    response.read()
+                    raise _refusal(self._service, response)
+                with to.open("wb") if isinstance(to, Path) else nullcontext(to) as file:
+                    for chunk in response.iter_bytes():
+                        file.write(chunk)
+        except httpx.TransportError as error:
+            raise Unreachable(self._service, self._url, error) from None
 
     def fetch_folder(self, path: str, destination: Path) -> Path:
         """GET a tar archive of one folder and write its files by their bare names below `destination`.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, BinaryIO, NoReturn
 
 import typer
 from rich.console import Console
@@ -61,6 +61,10 @@ class ServiceCommands:
     def upload(self, path: str, file: Path) -> Any:
         """POST a file's bytes; the decoded answer."""
         return self._end_on_refusal("upload", path, file)
+
+    def download(self, path: str, to: Path | BinaryIO) -> None:
+        """Write what a path answers, as it is, to a file or a stream."""
+        self._end_on_refusal("download", path, to)
 
     def fetch_folder(self, path: str, destination: Path) -> Path:
         """Fetch a published folder; returns where it is now."""

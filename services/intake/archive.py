@@ -5,7 +5,7 @@
     <data>/spool/<delivery id>/                           a delivery in work; removed when it is complete
 
 The rows have every column of FOCUS 1.4 (costs, prices and quantities as DECIMAL(38,18), the rest as text), `custom`
-(the `x_` columns as a JSON object), `row_hash`, `occurrence`, `billing_period` and `charge_day`.
+(the `x_` columns as a JSON object), `row_hash`, `occurrence`, `billing_period`, `charge_day`, `flags` (JSON).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROWS: Final = pa.schema(
     [
         *((column.name, AMOUNT if column.type == "decimal" else TEXT) for column in CANONICAL),
         ("custom", TEXT), ("row_hash", pa.string()), ("occurrence", pa.int32()), ("billing_period", TEXT),
-        ("charge_day", TEXT),
+        ("charge_day", TEXT), ("flags", TEXT),
     ]
 )  # fmt: skip
 _WRITE_BYTES: Final = 1 << 20

@@ -1,4 +1,4 @@
-"""Intake's commands: delivering files and looking at deliveries. Thin HTTP clients."""
+"""Intake's commands: delivering files; `services.intake.commands` has the others. Thin HTTP clients."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from services.intake.commands.listing import show_delivery
+from services.intake.domain.delivery import ENDED
+from services.intake.domain.holding import NotALimit, checked_limit
 from services.intake.reading import IntakeRefusal, check_file
-from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
-from shared.terminal import table as new_table
+from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, print_json
 
 _POLL_SECONDS = 0.2
+_SETTLED = {"held", *ENDED}
 _intake = ServiceCommands("intake")
 
 
@@ -30,14 +33,26 @@ def ingest(
             "or FOCUS 1.4 Invoice Detail.",
         ),
     ] = None,
+    reject_limit: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows (10) or share of the rows (0.5%) that may be rejected before the delivery is held; by default "
+            "what intake's settings say."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Deliver FOCUS files (1.0 to 1.4; CSV, CSV.gz or Parquet) and wait until their costs are published.
 
     All files of one call are one delivery. It replaces everything that the source delivered before for the payers and
     billing periods in it; only the difference is published, so delivering a file again does no harm. Rows that can't
-    be read are kept as dead letters, and the period they belong to can't close before a delivery without them.
+    be read are kept as dead letters, and the period they belong to can't close before a delivery without them. With
+    more of them than the limit, or with much less than what is in force, the delivery is held: nothing is published
+    until somebody releases it.
+
+    Exit codes: 0 published; 3 held; 2 refused, nothing published; 1 a fault.
     """
+    _check_limit(reject_limit)
     for file in files:
         try:
             check_file(file)
@@ -46,38 +61,34 @@ def ingest(
     if provider_invoices is not None:
         answer = _intake.upload("/v1/provider-invoices", provider_invoices)
         err.print(f"provider invoices: {answer['rows']} lines, {answer['published']} new or changed")
-    delivery = _deliver(source, files)
+    delivery = _deliver(source, files, reject_limit)
     if as_json:
         print_json(delivery)
-    elif delivery["state"] == "complete":
-        _show(delivery)
+    elif delivery["state"] != "refused":
+        show_delivery(delivery)
+    _fail_unless_complete(delivery)
+
+
+def _check_limit(limit: str | None) -> None:
+    try:
+        checked_limit(limit)
+    except NotALimit as error:
+        fail(str(error), BAD_USAGE)
+
+
+def _fail_unless_complete(delivery: dict[str, Any]) -> None:
     if delivery["state"] == "refused":
         fail(f"nothing was published: {delivery['error']}", BAD_USAGE)
+    if delivery["state"] != "complete":
+        name = delivery["delivery_id"]
+        fail(
+            f"nothing was published: the delivery is {delivery['state']}. Look at `apportion intake quality {name}`, "
+            f"then `apportion intake release {name} --by NAME --reason TEXT`, or cancel it",
+            BLOCKED,
+        )
 
 
-def deliveries(
-    delivery_id: Annotated[str | None, typer.Argument(help="Leave out for the newest ones.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Show the newest deliveries, or one with its totals and findings."""
-    if delivery_id is not None:
-        one = _intake.get(f"/v1/deliveries/{delivery_id}")
-        print_json(one) if as_json else _show(one)
-        return
-    found = _intake.get("/v1/deliveries")
-    if as_json:
-        print_json(found)
-        return
-    table = new_table("delivery", "source", "no.", "state", "rows", "charges", "retractions", "rejected", "files")
-    for one in found:
-        names = ", ".join(file["name"] for file in one["files"])
-        counts = (one["rows_read"], one["charges"], one["retractions"], one["rejected_rows"])
-        table.add_row(one["delivery_id"], one["source"], str(one["ordinal"]), one["state"],
-                      *(f"{count:,}" for count in counts), names)  # fmt: skip
-    out.print(table if found else "no deliveries yet")
-
-
-def _deliver(source: str, files: list[Path]) -> dict[str, Any]:
+def _deliver(source: str, files: list[Path], reject_limit: str | None) -> dict[str, Any]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("uploading", total=None)
@@ -86,8 +97,9 @@ def _deliver(source: str, files: list[Path]) -> dict[str, Any]:
             progress.update(task, description=f"uploading {file.name}")
             received.append(_intake.upload("/v1/files", file))
         references = [{"name": one["name"], "sha256": one["sha256"]} for one in received]
-        delivery: dict[str, Any] = _intake.post("/v1/deliveries", {"source": source, "files": references})
-        while delivery["state"] not in {"complete", "refused"}:
+        order = {"source": source, "files": references, "reject_limit": reject_limit}
+        delivery: dict[str, Any] = _intake.post("/v1/deliveries", order)
+        while delivery["state"] not in _SETTLED:
             time.sleep(_POLL_SECONDS)
             delivery = _intake.get(f"/v1/deliveries/{delivery['delivery_id']}")
             events = sum(delivery["partition_events"])
@@ -100,23 +112,3 @@ def _doing(delivery: dict[str, Any]) -> str:
     if delivery["partition_events"]:
         return f"publishing: {delivery['events_published']:,} of {sum(delivery['partition_events']):,} cost events"
     return f"reading: {delivery['rows_read']:,} rows"
-
-
-def _show(delivery: dict[str, Any]) -> None:
-    out.print(
-        f"delivery {delivery['delivery_id']} of {delivery['source']} is {delivery['state']}: "
-        f"{delivery['rows_read']:,} rows, {delivery['charges']:,} charges and {delivery['retractions']:,} retractions "
-        f"published, {delivery['rejected_rows']:,} rows rejected"
-    )
-    table = new_table("period", "currency", "rows in force", "BilledCost", "EffectiveCost", title="now in force")
-    for total in delivery["snapshot"]:
-        table.add_row(total["billing_period"], total["currency"], f"{total['events']:,}", total["billed_cost"],
-                      total["effective_cost"])  # fmt: skip
-    out.print(table)
-    if delivery["findings"]:
-        findings = new_table("finding", "rows", "what it means", title="look twice at")
-        for finding in delivery["findings"]:
-            findings.add_row(finding["code"], f"{finding['rows']:,}", finding["message"])
-        out.print(findings)
-    if delivery["rejected_rows"]:
-        out.print("see `apportion dead-letters list` for the rejected rows; mend them and deliver again")

@@ -2,11 +2,13 @@
 
 Steps, and what a crash right after each one means:
 
-1. **received**: the files are in the archive, the delivery is a row. The next start reads the files.
+1. **received** (or **released**, by a person): the files are in the archive, the delivery is a row. The next start
+   reads the files.
 2. read and normalise the files into the spool, and compare them with the rows in force: the spool is half done, the
    next start wipes it and does it again; files and earlier deliveries never change, so the outcome is the same.
 3. write the plan and fsync the spool: as after 2.
-4. **normalised**: control totals and refused rows are committed; plan and totals are fixed from here on.
+4. **normalised**: control totals and refused rows are committed; plan and totals are fixed from here on. Held
+   deliveries that this one replaces are superseded in the same transaction.
 5. **publishing**: nothing is sent before this is committed; the next start publishes from the checkpoint.
 6. publish part after part, noting acknowledged parts now and then, and archive the rows at the same time: events after
    the checkpoint are sent again under the same sequences, which consumers skip; rows are archived anew if not all are.
@@ -14,7 +16,9 @@ Steps, and what a crash right after each one means:
    older deliveries refused is settled. The next start only removes the spool.
 8. remove the spool.
 
-A file that can't be taken in ends its delivery in **refused** at step 2, before anything was published.
+A file that can't be taken in ends its delivery in **refused** at step 2, before anything was published. A delivery that
+breaks a limit is **held** at step 4 instead: only its report is kept, and nothing of it is published before a person
+releases it, which takes it back to step 1. So what is in force then is what it is compared with.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -29,13 +34,14 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake import metrics, store
+from services.intake import holds, metrics, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import UNFINISHED, State
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows
 from services.intake.publishing import CostPublisher
 from services.intake.reading.errors import IntakeRefusal
-from services.intake.records import dead_letters_of, delivery_record, outgoing_delivery
+from services.intake.records import outgoing_delivery
+from services.intake.settling import Settling
 from services.intake.spool import Part, Spool
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES
@@ -51,16 +57,22 @@ from shared.topics import COSTS
 _IDLE_SECONDS = 0.5
 _BACKOFF_SECONDS_MAX = 5.0
 _CHECKPOINT_PARTS = 8
-_LETTERS_AT_ONCE = 1_000
 
 log = logger(__name__)
+
+
+class _Planned(NamedTuple):
+    prepared: Prepared
+    in_force: list[InForce]
 
 
 class Worker:
     """Works on deliveries ; `wake` makes it look for new ones at once; `progress` tells how far it is."""
 
-    def __init__(self, engine: AsyncEngine, archive: Archive, bootstrap: str, prefix: str, threads: int) -> None:
-        self._engine, self._archive, self._bootstrap = engine, archive, bootstrap
+    def __init__(
+        self, engine: AsyncEngine, archive: Archive, settling: Settling, bootstrap: str, prefix: str, threads: int
+    ) -> None:
+        self._engine, self._archive, self._settling, self._bootstrap = engine, archive, settling, bootstrap
         self._prefix, self._threads = prefix, threads
         self._woken = asyncio.Event()
         self.progress: dict[str, Reading] = {}
@@ -94,6 +106,7 @@ class Worker:
         """Take the oldest delivery that no other process works on to its end; False if there is none."""
         async with self._engine.connect() as conn:
             waiting = await store.unfinished(conn)
+            metrics.HELD.set(await holds.count(conn))
         for delivery in waiting:
             async with self._engine.begin() as lock:
                 if await try_lock_transaction(lock, SERVICE, "source", delivery.source):
@@ -119,7 +132,12 @@ class Worker:
 
     async def _deliver(self, delivery_id: str, publisher: Publisher) -> None:
         """Go on from the state that is committed."""
-        steps = {State.RECEIVED: self._prepare, State.NORMALISED: self._begin, State.PUBLISHING: self._publish}
+        steps = {
+            State.RECEIVED: self._prepare,
+            State.RELEASED: self._prepare,
+            State.NORMALISED: self._begin,
+            State.PUBLISHING: self._publish,
+        }
         while (delivery := await self._stored(delivery_id)).state in steps:
             await steps[delivery.state](delivery, publisher)
         await asyncio.to_thread(self._archive.forget_spool, delivery_id)
@@ -139,7 +157,7 @@ class Worker:
         failpoints.reach("intake.received")
         try:
             with metrics.READ_SECONDS.time():
-                prepared = await self._read_and_plan(delivery, preparation)
+                prepared, in_force = await self._read_and_plan(delivery, preparation)
         except IntakeRefusal as error:
             await self._refuse(delivery, str(error))
         except (duckdb.Error, pa.ArrowException) as error:
@@ -147,10 +165,9 @@ class Worker:
             await self._refuse(delivery, f"the files can't be read: {str(error).partition(chr(10))[0]}")
         else:
             failpoints.reach("intake.planned")
-            await self._normalised(delivery, preparation, prepared)
-            failpoints.reach("intake.normalised")
+            await self._settling.settle(delivery, preparation, prepared, in_force)
 
-    async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> Prepared:
+    async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> _Planned:
         log.info("delivery begins", delivery_id=delivery.delivery_id, source=delivery.source)
         scopes = await asyncio.to_thread(preparation.read, delivery.files)
         log.info("delivery read", delivery_id=delivery.delivery_id, rows=preparation.reading.rows)
@@ -158,25 +175,13 @@ class Worker:
         async with self._engine.connect() as conn:
             former = await store.in_force(conn, delivery.source, set(scopes))
         in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
-        return await asyncio.to_thread(preparation.plan, in_force)
+        return _Planned(await asyncio.to_thread(preparation.plan, in_force), in_force)
 
     async def _refuse(self, delivery: StoredDelivery, error: str) -> None:
         log.warning("delivery refused", delivery_id=delivery.delivery_id, error=error)
         async with self._engine.begin() as conn:
             await store.advance(conn, delivery, State.REFUSED, error=error)
         metrics.DELIVERIES.labels(State.REFUSED).inc()
-
-    async def _normalised(self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared) -> None:
-        reading = preparation.reading
-        record = delivery_record(delivery, reading, prepared)
-        topic = self._prefix + COSTS.name
-        async with self._engine.begin() as conn:
-            await store.advance(conn, delivery, State.NORMALISED, record=record, rows_read=reading.rows)
-            for letters in dead_letters_of(delivery, topic, preparation.spool.rejections(), _LETTERS_AT_ONCE):
-                await store.keep_letters(conn, letters)
-                await enqueue(conn, STREAM_TABLES.outbox, [letter.announcement(SERVICE) for letter in letters])
-        metrics.REJECTED.inc(reading.rejected)
-        log.info("delivery normalised", delivery_id=delivery.delivery_id, rows=reading.rows, rejected=reading.rejected)
 
     async def _begin(self, delivery: StoredDelivery, _publisher: Publisher) -> None:
         async with self._engine.begin() as conn:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from decimal import Decimal
+from typing import Annotated
 
+from pydantic import AfterValidator, Field
+
+from services.intake.domain.holding import checked_limit
 from shared.settings import ServiceSettings
 
 
@@ -12,3 +16,10 @@ class IntakeSettings(ServiceSettings):
 
     intake_http_port: int = Field(8081, ge=1, le=65535, description="Port of intake's HTTP server")
     intake_read_threads: int = Field(2, ge=1, le=32, description="Threads that parse and normalise one file")
+    intake_reject_limit: Annotated[str, AfterValidator(checked_limit)] = Field(
+        "1%", description="Rows (10) or share of the rows (0.5%) that may be rejected before a delivery is held"
+    )
+    intake_shrink_share: Decimal = Field(
+        Decimal("0.5"), ge=0, le=1,
+        description="Share of the rows or of the absolute cost in force that may vanish before a delivery is held",
+    )  # fmt: skip

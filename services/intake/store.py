@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.domain.delivery import UNFINISHED, ArchivedFile, Scope, State, check_step, delivery_id
+from services.intake.domain.delivery import ENDED, UNFINISHED, ArchivedFile, Scope, State, check_step, delivery_id
 from services.intake.tables import SERVICE, STREAM_TABLES, deliveries, scopes
 from shared import dead_letters
 from shared.batch import DeadLetter
@@ -35,9 +35,17 @@ class StoredDelivery:
     events_published: int
     record: bytes | None
     error: str | None
+    reject_limit: str | None
+    hold_reasons: list[dict[str, str]]
+    held_scopes: list[list[str]]
+    superseded_by: str | None
+    flagged_rows: int
+    ended_at: datetime | None
 
 
-async def create(conn: AsyncConnection, source: str, files: Sequence[ArchivedFile]) -> StoredDelivery:
+async def create(
+    conn: AsyncConnection, source: str, files: Sequence[ArchivedFile], reject_limit: str | None = None
+) -> StoredDelivery:
     """Add a delivery of a source; the one that is still under way, if it has the very same files."""
     await lock_transaction(conn, SERVICE, "create", source)
     query = select(deliveries).where(deliveries.c.source == source).order_by(deliveries.c.ordinal.desc()).limit(1)
@@ -47,7 +55,7 @@ async def create(conn: AsyncConnection, source: str, files: Sequence[ArchivedFil
     ordinal = 1 if newest is None else newest.ordinal + 1
     row = {
         "delivery_id": delivery_id(source, ordinal, files), "source": source, "ordinal": ordinal,
-        "state": State.RECEIVED, "files": [_as_json(file) for file in files],
+        "state": State.RECEIVED, "files": [_as_json(file) for file in files], "reject_limit": reject_limit,
     }  # fmt: skip
     return _stored((await conn.execute(insert(deliveries).values(row).returning(deliveries))).one())
 
@@ -85,7 +93,7 @@ async def advance(conn: AsyncConnection, delivery: StoredDelivery, following: St
     moved = await conn.execute(
         update(deliveries)
         .where(deliveries.c.delivery_id == delivery.delivery_id, deliveries.c.state == delivery.state)
-        .values(state=following, **values)
+        .values(state=following, **({"ended_at": func.clock_timestamp()} if following in ENDED else {}), **values)
     )
     if moved.rowcount != 1:
         raise Fenced(f"delivery {delivery.delivery_id}")

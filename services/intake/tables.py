@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -46,9 +47,27 @@ deliveries = Table(
     Column("events_published", BigInteger, nullable=False, server_default="0"),
     Column("record", LargeBinary, comment="the Delivery as it will be published"),
     Column("error", Text, comment="why it was refused"),
+    Column("reject_limit", Text, comment="rows or percentage that may be rejected; null: as the settings say"),
+    Column("hold_reasons", JSONB, nullable=False, server_default="[]", comment="code and message of each"),
+    Column("held_scopes", JSONB, nullable=False, server_default="[]", comment="payer and period of each, while held"),
+    Column("superseded_by", Text, comment="the newer delivery that replaced it while it was held"),
+    Column("flagged_rows", BigInteger, nullable=False, server_default="0", comment="accepted rows that carry flags"),
+    Column("ended_at", DateTime(timezone=True), comment="when nothing more could come"),
     UniqueConstraint("source", "ordinal"),
     CheckConstraint("state IN (" + ", ".join(f"'{state}'" for state in State) + ")", name="state"),
     Index("ix_deliveries_state", "state"),
+)
+
+hold_decisions = Table(
+    "hold_decisions",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("delivery_id", Text, nullable=False),
+    Column("decision", Text, nullable=False, comment="released or cancelled"),
+    Column("decided_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index("ix_hold_decisions_delivery_id", "delivery_id"),
 )
 
 scopes = Table(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -30,10 +30,12 @@ class RawChunk:
     """Rows as text, columns by position (`c0`, `c1`...), nulls for empty text and for `NULL`.
 
     `line_of` tells the file's line of a row of the chunk; for CSV it reads the chunk again, so ask about few.
+    `empty_texts` masks the rows that had an empty text where null is meant, None if none had. CSV can't tell them.
     """
 
     table: pa.Table
     line_of: Callable[[list[int]], list[int]]
+    empty_texts: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,10 @@ def _parse_csv(facts: FileFacts, chunk: Chunk) -> pa.Table:
 
 
 def parquet_query(file: str, path: Path) -> tuple[list[str], str]:
-    """Names of a Parquet file's columns, and SQL for all of them as text, empty text and `NULL` as null.
+    """Names of a Parquet file's columns, and SQL for all of them as text, `NULL` as null.
 
-    Nested types become JSON; the rest is as DuckDB writes it, doubles in the shortest text that means the same double.
+    Nested types become JSON; timestamps without a zone are UTC by FOCUS and get its sign; the rest is as DuckDB writes
+    it, doubles in the shortest text that means the same double.
 
     Raises:
         UnreadableParquet: if its metadata can't be read.
@@ -130,14 +133,14 @@ def parquet_query(file: str, path: Path) -> tuple[list[str], str]:
         described = duckdb.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
     except duckdb.Error as error:
         raise UnreadableParquet(file, str(error).partition("\n")[0]) from None
-    columns = [
-        f"nullif(nullif({_as_text(name, kind)}, ''), 'NULL') AS c{at}" for at, (name, kind, *_) in enumerate(described)
-    ]
+    columns = [f"nullif({_as_text(name, kind)}, 'NULL') AS c{at}" for at, (name, kind, *_) in enumerate(described)]
     return [name for name, *_ in described], f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608
 
 
 def _as_text(name: str, kind: str) -> str:
     quoted = '"' + name.replace('"', '""') + '"'
+    if kind.startswith("TIMESTAMP") and kind != "TIMESTAMP WITH TIME ZONE":
+        return f"{quoted}::VARCHAR || 'Z'"
     nested = kind.startswith(("MAP", "STRUCT")) or kind.endswith("]")
     return f"to_json({quoted})::VARCHAR" if nested else f"{quoted}::VARCHAR"
 
@@ -160,9 +163,23 @@ def _parquet_parser(facts: FileFacts, batch: pa.RecordBatch, first_row: int) -> 
         for name, column in zip(facts.layout.names, batch.columns, strict=True):
             if pc.any(pc.match_substring(column, "\0")).as_py():
                 raise NotFocus(facts.name, f"column {name} holds a NUL character")
+        empty, columns = _without_empty_texts(batch.columns)
         table = pa.table(
-            {name: column.dictionary_encode() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+            {name: column.dictionary_encode() for name, column in zip(batch.schema.names, columns, strict=True)}
         )
-        return RawChunk(table, lambda rows: [first_row + row for row in rows])
+        return RawChunk(table, lambda rows: [first_row + row for row in rows], empty)
 
     return parse
+
+
+def _without_empty_texts(columns: list[pa.Array]) -> tuple[Any, list[pa.Array]]:
+    """Make empty texts null; also which rows had any, None if there are none."""
+    found: Any = None
+    replaced = []
+    for column in columns:
+        empty = pc.fill_null(pc.equal(column, ""), False)
+        if pc.any(empty).as_py():
+            found = empty if found is None else pc.or_(found, empty)
+            column = pc.if_else(empty, pa.scalar(None, column.type), column)
+        replaced.append(column)
+    return found, replaced

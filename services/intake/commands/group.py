@@ -1,0 +1,14 @@
+"""The command group: every command of `apportion intake` in its place."""
+
+from __future__ import annotations
+
+import typer
+
+from services.intake.commands import deciding, listing, looking
+
+intake = typer.Typer(help="Deliveries: what came in, how good it is, and what is held.", no_args_is_help=True)
+intake.command("deliveries")(listing.deliveries)
+intake.command("quality")(looking.quality)
+intake.command("rejected")(looking.rejected)
+intake.command("release")(deciding.release)
+intake.command("cancel")(deciding.cancel)
