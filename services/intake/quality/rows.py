@@ -18,9 +18,9 @@ from shared.focus import COLUMNS
 _MEMORY_LIMIT: Final = "96MB"
 _TEXTS: Final = (
     "AllocatedMethodDetails", "AllocatedMethodId", "BillingAccountId", "BillingCurrency", "ChargeCategory",
-    "ChargeClass", "ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "CommitmentDiscountId",
-    "CommitmentDiscountStatus", "InvoiceId", "InvoiceIssuerName", "ResourceId", "ServiceCategory", "ServiceName",
-    "ServiceProviderName", "SkuId", "SkuPriceId", "SubAccountId",
+    "ChargeClass", "ChargeDescription", "ChargeFrequency", "ChargePeriodEnd", "ChargePeriodStart",
+    "CommitmentDiscountId", "CommitmentDiscountStatus", "InvoiceId", "InvoiceIssuerName", "ResourceId",
+    "ServiceCategory", "ServiceName", "ServiceProviderName", "SkuId", "SkuPriceId", "SubAccountId",
 )  # fmt: skip
 _COSTS: Final = ("BilledCost", "EffectiveCost")
 assert set(_TEXTS) | set(_COSTS) <= COLUMNS.keys()

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
@@ -49,6 +50,29 @@ def assessed(
     preparation.read([archived])
     prepared = preparation.plan([])
     return assess(DELIVERY, preparation.spool, preparation.reading, prepared, [], invoices), preparation
+
+
+def test_files_of_any_format_and_layout_are_assessed_together(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "data")
+    source = write_csv(tmp_path / "a.csv", [charge(n, x_Own="1") for n in range(3)])
+    parquet = tmp_path / "b.parquet"
+    duckdb.execute(
+        f"COPY (SELECT * REPLACE (NULL AS ChargeClass, BilledCost::DOUBLE AS BilledCost) "
+        f"FROM read_csv('{source}', all_varchar = true)) TO '{parquet}' (FORMAT parquet)"
+    )
+    rejected = write_csv(tmp_path / "c.csv", [charge(1, BilledCost="?", CommitmentDiscountId="c")])
+    preparation = Preparation(Archive(tmp_path / "data"), "d1", 6, threads=1)
+    preparation.read([desk.put(file) for file in (source, parquet, rejected)])
+    found = assess(DELIVERY, preparation.spool, preparation.reading, preparation.plan([]), [], [])
+    assert msgspec.structs.astuple(found.report.rows) == (7, 6, 1, 0)
+    assert [(one.rows, one.billed) for one in found.after] == [(6, Decimal("7.5"))]
+
+
+def test_a_delivery_without_any_accepted_row_has_a_report_too(tmp_path: Path) -> None:
+    found, _ = assessed(tmp_path, [charge(1, BilledCost="?")])
+    assert (found.report.rows.accepted, found.after, found.report.flags) == (0, [], [])
+    assert {one.verdict for one in found.report.sums} == {"nothing to check"}
+    assert "nothing to check" in quality_page(msgspec.json.decode(encode(found.report)) | HELD)
 
 
 def rule(tmp_path: Path, code: str, rows: Sequence[dict[str, str]], invoices: Sequence[KnownInvoice] = ()) -> SumRule:
@@ -105,12 +129,16 @@ def test_usage_of_a_commitment_is_used_plus_unused(tmp_path: Path) -> None:
 def test_a_purchase_is_compared_only_when_its_whole_term_is_there(tmp_path: Path) -> None:
     month = {"ChargePeriodStart": "2026-01-01T00:00:00Z", "ChargePeriodEnd": "2026-02-01T00:00:00Z"}
     year = month | {"ChargePeriodEnd": "2027-01-01T00:00:00Z"}
-    bought = {"ChargeCategory": "Purchase", "BilledCost": "10"}
+    bought = {"ChargeCategory": "Purchase", "BilledCost": "10", "ChargeFrequency": "Recurring"}
+    upfront = bought | {"ChargeFrequency": "One-Time"}
     usage = committed(1, "Used", "9.5", **month)
     found = rule(tmp_path, "commitment-sum", [usage, committed(2, "", "0", **(bought | month))])
     assert found.verdict == "holds"
     assert ["bought for 10 USD" in note and note.endswith("difference -0.5") for note in found.notes] == [True]
     assert rule(tmp_path, "commitment-sum", [usage, committed(2, "", "0", **(bought | year))]).notes == []
+    assert rule(tmp_path, "commitment-sum", [usage, committed(2, "", "0", **(upfront | month))]).notes == []
+    used = committed(1, "Used", "9.5", **year)
+    assert len(rule(tmp_path, "commitment-sum", [used, committed(2, "", "0", **(upfront | year))]).notes) == 1
 
 
 def part(number: int, *ratios: str, **values: str) -> dict[str, str]:

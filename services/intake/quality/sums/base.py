@@ -15,6 +15,7 @@ _SUMS: Final = """
 CREATE TEMP TABLE sums AS
 SELECT billing_period, BillingCurrency AS currency, InvoiceIssuerName AS issuer, InvoiceId AS invoice,
     CommitmentDiscountId AS commitment, CommitmentDiscountStatus AS status, ChargeCategory AS category,
+    ChargeFrequency AS frequency,
     ServiceProviderName AS provider, ServiceName AS service, ServiceCategory AS service_category, flags,
     count(*) AS rows, sum(BilledCost) AS billed, sum(EffectiveCost) AS effective,
     sum(abs(BilledCost)) AS absolute_billed, sum(abs(EffectiveCost)) AS absolute_effective,
