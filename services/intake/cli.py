@@ -79,13 +79,15 @@ def _check_limit(limit: str | None) -> None:
 def _fail_unless_complete(delivery: dict[str, Any]) -> None:
     if delivery["state"] == "refused":
         fail(f"nothing was published: {delivery['error']}", BAD_USAGE)
-    if delivery["state"] != "complete":
-        name = delivery["delivery_id"]
+    name = delivery["delivery_id"]
+    if delivery["state"] == "held":
         fail(
-            f"nothing was published: the delivery is {delivery['state']}. Look at `apportion intake quality {name}`, "
-            f"then `apportion intake release {name} --by NAME --reason TEXT`, or cancel it",
+            f"nothing was published: the delivery is held. Look at `apportion intake quality {name}`, then "
+            f"`apportion intake release {name} --by NAME --reason TEXT`, or cancel it, or deliver a mended export",
             BLOCKED,
         )
+    if delivery["state"] != "complete":
+        fail(f"nothing was published: the delivery was held, and is {delivery['state']} now", BLOCKED)
 
 
 def _deliver(source: str, files: list[Path], reject_limit: str | None) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from services.intake.archive import Archive
 from services.intake.domain.delivery import UNFINISHED, State
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows
 from services.intake.publishing import CostPublisher
+from services.intake.quality.assessing import Assessment
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.records import outgoing_delivery
 from services.intake.settling import Settling
@@ -63,7 +64,7 @@ log = logger(__name__)
 
 class _Planned(NamedTuple):
     prepared: Prepared
-    in_force: list[InForce]
+    assessed: Assessment
 
 
 class Worker:
@@ -157,7 +158,7 @@ class Worker:
         failpoints.reach("intake.received")
         try:
             with metrics.READ_SECONDS.time():
-                prepared, in_force = await self._read_and_plan(delivery, preparation)
+                prepared, assessed = await self._read_and_plan(delivery, preparation)
         except IntakeRefusal as error:
             await self._refuse(delivery, str(error))
         except (duckdb.Error, pa.ArrowException) as error:
@@ -165,7 +166,7 @@ class Worker:
             await self._refuse(delivery, f"the files can't be read: {str(error).partition(chr(10))[0]}")
         else:
             failpoints.reach("intake.planned")
-            await self._settling.settle(delivery, preparation, prepared, in_force)
+            await self._settling.settle(delivery, preparation, prepared, assessed)
 
     async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> _Planned:
         log.info("delivery begins", delivery_id=delivery.delivery_id, source=delivery.source)
@@ -175,7 +176,8 @@ class Worker:
         async with self._engine.connect() as conn:
             former = await store.in_force(conn, delivery.source, set(scopes))
         in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
-        return _Planned(await asyncio.to_thread(preparation.plan, in_force), in_force)
+        prepared = await asyncio.to_thread(preparation.plan, in_force)
+        return _Planned(prepared, await self._settling.assess(delivery, preparation, prepared, in_force))
 
     async def _refuse(self, delivery: StoredDelivery, error: str) -> None:
         log.warning("delivery refused", delivery_id=delivery.delivery_id, error=error)

@@ -37,14 +37,20 @@ class Settling:
     def __init__(self, engine: AsyncEngine, files: QualityFiles, limits: Limits, prefix: str) -> None:
         self._engine, self._files, self._limits, self._prefix = engine, files, limits, prefix
 
-    async def settle(
+    async def assess(
         self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, in_force: Sequence[InForce]
-    ) -> None:
-        """Assess a planned delivery, keep its report, and move it on."""
+    ) -> Assessment:
+        """Assess a planned delivery."""
         async with self._engine.connect() as conn:
             invoices = await _known_invoices(conn, {scope.billing_period for scope in prepared.scopes})
         spool, reading = preparation.spool, preparation.reading
-        assessed = await asyncio.to_thread(assess, delivery, spool, reading, prepared, in_force, invoices)
+        return await asyncio.to_thread(assess, delivery, spool, reading, prepared, in_force, invoices)
+
+    async def settle(
+        self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, assessed: Assessment
+    ) -> None:
+        """Keep the report of a planned delivery, and move it on."""
+        spool, reading = preparation.spool, preparation.reading
         await asyncio.to_thread(self._files.keep, assessed.report, spool.rejections())
         failpoints.reach("intake.assessed")
         measured = Measured(prepared.scopes, reading.rows, reading.rejected, assessed.before, assessed.after)

@@ -61,7 +61,8 @@ def assess(
         after, sums = delivered_sizes(rows), check_sums(rows, invoices)
         sums_by_flags = rows.execute(_FLAG_SUMS).fetchall()
     flags = _flags(sums_by_flags, reading)
-    findings = _findings(reading, flags, sums)
+    counted = reading.observations.findings()
+    findings = _findings(counted, flags, sums)
     rejected = _rejected(spool.rejections())
     report = Report(
         delivery_id=delivery.delivery_id,
@@ -78,7 +79,7 @@ def assess(
         totals=prepared.snapshot,
         rejected=rejected,
         flags=flags,
-        findings=[ReportFinding(**noted._asdict()) for noted in findings if noted.code not in CODES],
+        findings=[ReportFinding(**noted._asdict()) for noted in counted],
         sums=sums,
         advice=advice(_codes(rejected) | _codes(flags) | _codes(findings) | _codes(sums)),
     )  # fmt: skip
@@ -129,9 +130,8 @@ def _example(one: FlagExample) -> Example:
     return Example(file=one.file, line=one.line, values=one.values)
 
 
-def _findings(reading: Reading, flags: Sequence[Flag], sums: Sequence[SumRule]) -> list[Noted]:
+def _findings(counted: Sequence[Noted], flags: Sequence[Flag], sums: Sequence[SumRule]) -> list[Noted]:
     """What goes into the delivery's record: counted while reading, then flags without a finding, then broken sums."""
-    counted = reading.observations.findings()
     known = {noted.code for noted in counted}
     flagged = [Noted(one.code, CATALOGUE[one.code].title, one.rows) for one in flags if one.code not in known]
     broken = [Noted(one.code, _sentence(one), one.rows) for one in sums if one.broken]

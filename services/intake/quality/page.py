@@ -24,6 +24,10 @@ def _count(number: int) -> str:
     return f"{number:,}"
 
 
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number:,} rows"
+
+
 def _amount(number: str | None) -> str:
     """Exact digits with commas between thousands."""
     return "" if number is None else f"{Decimal(number):,f}"
@@ -33,4 +37,4 @@ def _percent(share: str) -> str:
     return f"{Decimal(share) * 100:.2f} %"
 
 
-_PAGES.filters |= {"count": _count, "amount": _amount, "percent": _percent}
+_PAGES.filters |= {"count": _count, "rows": _rows, "amount": _amount, "percent": _percent}
