@@ -132,7 +132,7 @@ class Steps:
         self._outcome.findings = delivery.get("findings", [])
         held = sorted({total["billing_period"] for total in delivery["snapshot"]})
         for period in [p for p in held if p in self._job.periods] if self._job.periods else held:
-            self._close(period)
+            self.close(period)
 
     def _ingest(self) -> dict[str, Any]:
         if self._job.provider_invoices is not None:
@@ -153,7 +153,8 @@ class Steps:
             raise InputRefused(delivery["error"])
         return delivery if delivery["state"] == "complete" else None
 
-    def _close(self, period: str) -> None:
+    def close(self, period: str) -> None:
+        """Close one period: allocate, invoice, reconcile."""
         ledger = f"/v1/periods/{period}"
         with self._outcome.timed("allocate"):
             self._progress(f"{period}: closing, the allocator makes its final run")

@@ -29,6 +29,7 @@ TARGETS = {
     "intake / raw produce": 0.5,
 }
 _WHOLE_SECONDS_MAX = 60
+_AGAIN_SECONDS_MAX = 20
 
 
 def main() -> int:
@@ -43,6 +44,7 @@ def main() -> int:
         name: round(rates[name.split(" / ")[0]].per_second / rates[name.split(" / ")[1]].per_second, 2)
         for name in TARGETS
     }
+    result["deliveries"] = _deliveries(work, arguments.rows)
     result["rules"] = _rules(work)
     result["whole"] = {str(arguments.rows): _whole(given, work, arguments.rows)}
     for rows in (100_000, 3_000_000) if arguments.linear else ():
@@ -52,6 +54,14 @@ def main() -> int:
     _report(result)
     print(f"written to {arguments.out}")
     return 0
+
+
+def _deliveries(work: Path, rows: int) -> dict[str, Any]:
+    _say("intake: a snapshot, again with 1 % of its rows changed, and Parquet")
+    given = _generated(work, rows, restate=1)
+    rates = stages.deliveries(given, _generated(work, rows, format="parquet"), work, rows)
+    found: dict[str, Any] = {name: rate.as_json() for name, rate in rates.items()}
+    return found | {"Parquet / CSV": round(rates["Parquet"].per_second / rates["snapshot"].per_second, 2)}
 
 
 def _rules(work: Path) -> dict[str, Any]:
@@ -81,11 +91,11 @@ def _whole(given: Path, work: Path, rows: int) -> dict[str, Any]:
     return {"wall_seconds": round(seconds, 1), "seconds": summary["seconds"], "peak_mb": memory.peaks_mb}
 
 
-def _generated(work: Path, rows: int) -> Path:
-    directory = work / f"given-{rows}"
+def _generated(work: Path, rows: int, **more: Any) -> Path:
+    directory = work / "-".join(["given", str(rows), *map(str, more.values())])
     if not directory.exists():
         _say(f"generating {rows:,} rows")
-        generate(Export(rows=rows), directory)
+        generate(Export(rows=rows, **more), directory)
     return directory
 
 
@@ -95,6 +105,10 @@ def _report(result: dict[str, Any]) -> None:
               f"{stage['commits_per_100k']:>5,} commits per 100,000 events   peak {stage['peak_mb']} MB")  # fmt: skip
     for name, ratio in result["ratios"].items():
         print(f"{name:44} {ratio:.2f}   (goal {TARGETS[name]:.2f})")
+    again = result["deliveries"]["snapshot again, 1 % changed"]
+    print(f"{again['events']:,} rows delivered again with 1 % changed: {again['seconds']:.1f} s "
+          f"(goal for 1,000,000: {_AGAIN_SECONDS_MAX} s), peak {again['peak_mb']} MB")  # fmt: skip
+    print(f"intake of Parquet / of CSV, rows per second  {result['deliveries']['Parquet / CSV']:.2f}   (goal 1.00)")
     print(f"1,000 rules / 10 rules, events per second    {result['rules']['1,000 rules / 10 rules']:.2f}   (goal 1.00)")
     for rows, whole in result["whole"].items():
         total = whole["seconds"]["total"]

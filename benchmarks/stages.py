@@ -80,22 +80,41 @@ def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path]
     return rates
 
 
+def deliveries(given: Path, parquet: Path, work: Path, rows: int) -> dict[str, Rate]:
+    """What intake does with a snapshot that was delivered before but for one row in a hundred, and with Parquet."""
+    rates: dict[str, Rate] = {}
+    with Stack(work / "deliveries") as stack:
+        stack.start_infrastructure()
+        prepare(stack)
+        stack.start("intake")
+        for name, file, source in (
+            ("snapshot", given / "focus.csv.gz", "snapshots"),
+            ("snapshot again, 1 % changed", given / "focus-restated.csv.gz", "snapshots"),
+            ("Parquet", parquet / "focus.parquet", "parquet"),
+        ):
+            rates[name] = _deliver(stack, file, source, rows)
+    return rates
+
+
 def _intake(stack: Stack, given: Path, rows: int) -> Rate:
     stack.start("intake")
+    rate = _deliver(stack, given / "focus.csv.gz", "benchmark", rows)
+    stack.stop_service("intake")
+    return rate
+
+
+def _deliver(stack: Stack, file: Path, source: str, rows: int) -> Rate:
     pid, url = _pid(stack, "intake"), stack.url("intake")
     intake = Remote("intake", url)
-    file = given / "focus.csv.gz"
     sha256 = intake.upload("/v1/files", file)["sha256"]
     before = _database_work(url)
     started = time.perf_counter()
-    body = {"source": "benchmark", "files": [{"name": file.name, "sha256": sha256}]}
+    body = {"source": source, "files": [{"name": file.name, "sha256": sha256}]}
     delivery = intake.post("/v1/deliveries", body)["delivery_id"]
     wait_for(lambda: intake.get(f"/v1/deliveries/{delivery}")["state"] == "complete")
     seconds = time.perf_counter() - started
     statements, commits = (now - then for now, then in zip(_database_work(url), before, strict=True))
-    rate = Rate(rows, seconds, statements, commits, peak_memory_mb(pid))
-    stack.stop_service("intake")
-    return rate
+    return Rate(rows, seconds, statements, commits, peak_memory_mb(pid))
 
 
 def _stream(stack: Stack, service: str, rules: Path, rows: int, instance: int = 1) -> Rate:

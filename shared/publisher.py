@@ -66,6 +66,7 @@ class Publisher:
             bootstrap_servers=self._bootstrap,
             client_id=self._client_id,
             acks="all",
+            compression_type="zstd",
             enable_idempotence=True,
             max_batch_size=BATCH_BYTES_MAX,
             max_request_size=MESSAGE_BYTES_MAX,

@@ -57,8 +57,12 @@ class Remote:
 
     def upload(self, path: str, file: Path) -> Any:
         """POST a file's bytes as they are, without holding it in memory. Raises as `post` does."""
-        params = {"name": file.name}
-        return self._answer(lambda: self._client.post(path, params=params, content=_chunks(file), timeout=None))
+        return self.send(path, file.name, _chunks(file))
+
+    def send(self, path: str, name: str, blocks: Iterator[bytes]) -> Any:
+        """POST bytes that come from elsewhere under a name. Raises as `post` does, and what `blocks` raises."""
+        params = {"name": name}
+        return self._answer(lambda: self._client.post(path, params=params, content=blocks, timeout=None))
 
     def download(self, path: str, to: Path | BinaryIO) -> None:
         """GET bytes as they are, to a file or a stream, without holding them in memory. Raises as `get` does."""

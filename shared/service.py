@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from faststream.kafka import KafkaBroker
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -28,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import dead_letters
 from shared.database import create_engine
 from shared.errors import Reject
+from shared.http import ApiError, answer_errors
 from shared.observability import POLL_AGE, configure_logging, logger
 from shared.outbox import OutboxRelay
 from shared.settings import ServiceSettings
@@ -40,14 +41,6 @@ log = logger(__name__)
 
 Background = Callable[[], Awaitable[None]]
 Replay = Callable[[Any, Record], Awaitable[None]]
-
-
-class ApiError(Exception):
-    """What an HTTP caller did wrong or has to wait for; becomes `{"error": {"code", "message"}}`."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        self.status, self.code, self.message = status, code, message
-        super().__init__(message)
 
 
 class Service:
@@ -171,7 +164,7 @@ class Service:
         await asyncio.wait(tasks, timeout=5)
 
     def _add_common_routes(self) -> None:
-        self.api.add_exception_handler(ApiError, _api_error)
+        answer_errors(self.api)
         self.api.add_api_route("/livez", lambda: {"status": "alive"}, methods=["GET"], tags=["operations"])
         self.api.add_api_route("/readyz", self._readyz, methods=["GET"], tags=["operations"])
         self.api.add_api_route("/metrics", self._metrics, methods=["GET"], tags=["operations"])
@@ -227,12 +220,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self):  # type: ignore[no-untyped-def]
         """Leave SIGTERM to the service."""
         return nullcontext()
-
-
-async def _api_error(_request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, ApiError):
-        raise error
-    return JSONResponse({"error": {"code": error.code, "message": error.message}}, error.status)
 
 
 S = TypeVar("S", bound=ServiceSettings)

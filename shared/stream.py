@@ -109,7 +109,6 @@ class Stream(ConsumerRebalanceListener):  # type: ignore[misc]
             max_records=batch_records_max,
             batch_timeout_ms=100,
             fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=8 << 20,
             partition_assignment_strategy=(RangePartitionAssignor,),
             session_timeout_ms=session_timeout_ms,
             heartbeat_interval_ms=max(session_timeout_ms // 15, 500),

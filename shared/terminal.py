@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, NoReturn
 
@@ -74,14 +76,20 @@ class ServiceCommands:
             fail(f"{error.filename} is there already; nothing was overwritten", BAD_USAGE)
         return folder
 
-    def _end_on_refusal(self, verb: str, *arguments: Any, **params: Any) -> Any:
+    @contextmanager
+    def connected(self) -> Iterator[Remote]:
+        """The service for several requests."""
         try:
             with Remote(self._service, getattr(ServiceUrls(), f"{self._service}_url")) as remote:
-                return getattr(remote, verb)(*arguments, **params)
+                yield remote
         except Unreachable as error:
             fail(str(error), FAULT)
         except Refused as error:
             fail(str(error), _exit_code(error.status))
+
+    def _end_on_refusal(self, verb: str, *arguments: Any, **params: Any) -> Any:
+        with self.connected() as remote:
+            return getattr(remote, verb)(*arguments, **params)
 
 
 def _exit_code(status: int) -> int:

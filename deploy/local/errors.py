@@ -34,12 +34,12 @@ class JavaTooOld(LocalStackError):
 
 
 class MavenMissing(LocalStackError):
-    """Kafka's jars are neither cached nor obtainable."""
+    """The jars of Kafka, or of what tests need beside it, are neither cached nor obtainable."""
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache
         super().__init__(
-            f"Kafka's jars are fetched once with Maven into {cache}, and no mvn was found. "
+            f"Jars (Kafka's, for example) are fetched once with Maven into {cache}, and no mvn was found. "
             "Install maven, or set APPORTION_CACHE to a folder that has them."
         )
 
@@ -51,8 +51,7 @@ class MavenFailed(LocalStackError):
         self.exit_code, self.tail = exit_code, tail
         ended = "ran out of time" if exit_code is None else f"ended with exit code {exit_code}"
         super().__init__(
-            f"Fetching Kafka's jars failed: mvn {ended}. Check Maven's access to its repository. Its last lines:"
-            f"{_lines(tail)}"
+            f"Fetching jars failed: mvn {ended}. Check Maven's access to its repository. Its last lines:{_lines(tail)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Kafka's jars: fetched once per user with Maven, shared by every stack on the machine.
+"""Jars of Java programs, above all Kafka's: fetched once per user with Maven, shared by all stacks on the machine.
 
 A download becomes visible only by a rename of the finished folder, so a half one is never used; a file lock keeps two
 processes from fetching at once.
@@ -22,15 +22,24 @@ _DOWNLOAD_S_MAX = 600
 _TAIL_LINES = 15
 
 
-def cache_dir() -> Path:
-    """$APPORTION_CACHE, else the user's cache directory; one folder per Kafka version."""
+def cache_dir(program: str = f"kafka-{KAFKA_VERSION}") -> Path:
+    """$APPORTION_CACHE, else the user's cache directory; one folder per program and version."""
     base = os.environ.get("APPORTION_CACHE") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().resolve() / "apportion" / f"kafka-{KAFKA_VERSION}"
+    return Path(base).expanduser().resolve() / "apportion" / program
 
 
 def ensure_jars(progress: Callable[[str], None] = lambda _: None) -> Path:
-    """The folder with the jars. Fetches them when the cache has none: 44 MB, a few seconds."""
-    cache = cache_dir()
+    """The folder with Kafka's jars. Fetches them when the cache has none: 44 MB, a few seconds."""
+    note = f"fetching Kafka {KAFKA_VERSION} with Maven (once, 44 MB)"
+    return ensure(cache_dir(), _POM, f"kafka_*-{KAFKA_VERSION}.jar", lambda: progress(note))
+
+
+def ensure(cache: Path, pom: Path, expected: str, fetching: Callable[[], None] = lambda: None) -> Path:
+    """The folder with the runtime jars of a POM, one of them named like `expected`.
+
+    Raises:
+        LocalStackError: if the cache has none and they can't be fetched.
+    """
     jars = cache / "jars"
     if jars.is_dir():
         return jars
@@ -40,15 +49,15 @@ def ensure_jars(progress: Callable[[str], None] = lambda _: None) -> Path:
         if not jars.is_dir():
             for abandoned in cache.glob("download-*"):
                 shutil.rmtree(abandoned, ignore_errors=True)
-            progress(f"fetching Kafka {KAFKA_VERSION} with Maven (once, 44 MB)")
-            _fetch(mvn, jars)
+            fetching()
+            _fetch(mvn, pom, expected, jars)
     return jars
 
 
-def _fetch(mvn: Path, jars: Path) -> None:
+def _fetch(mvn: Path, pom: Path, expected: str, jars: Path) -> None:
     unfinished = Path(tempfile.mkdtemp(prefix="download-", dir=jars.parent))
     try:
-        command = [str(mvn), "-q", "-B", "-f", str(_POM), "dependency:copy-dependencies"]
+        command = [str(mvn), "-q", "-B", "-f", str(pom), "dependency:copy-dependencies"]
         command += ["-DincludeScope=runtime", f"-DoutputDirectory={unfinished}"]
         try:
             done = subprocess.run(
@@ -56,7 +65,7 @@ def _fetch(mvn: Path, jars: Path) -> None:
             )
         except subprocess.TimeoutExpired as error:
             raise MavenFailed(None, "") from error
-        if done.returncode != 0 or not any(unfinished.glob(f"kafka_*-{KAFKA_VERSION}.jar")):
+        if done.returncode != 0 or not any(unfinished.glob(expected)):
             output = (done.stdout + done.stderr).splitlines()
             raise MavenFailed(done.returncode, "\n".join(output[-_TAIL_LINES:]))
         unfinished.chmod(0o755)

@@ -14,14 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.allocator.applying import apply
 from services.allocator.loading import Bundle, RuleSetInvalid, check
 from services.allocator.store import allocations, requests, rule_sets
-from shared.service import ApiError
+from shared.http import PERIOD, ApiError
 
-_PERIOD = r"^\d{4}-(0[1-9]|1[0-2])$"
 _VERSION = re.compile(r"[0-9a-f]{4,64}")
 _LINES_MAX = 10_000
 
-Period = Annotated[str, Query(pattern=_PERIOD)]
-OptionalPeriod = Annotated[str | None, Query(pattern=_PERIOD)]
+Period = Annotated[str, Query(pattern=PERIOD)]
+OptionalPeriod = Annotated[str | None, Query(pattern=PERIOD)]
 Limit = Annotated[int, Query(ge=1, le=_LINES_MAX)]
 
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator.store import records, requests
 from shared import topics
 from shared.batch import Batch
 from shared.errors import Reject
-from shared.events import Delivery, Period, decode
+from shared.events import Delivery, Period
+from shared.reading import read
 
 TOPICS: Final = (topics.DELIVERIES.name, topics.PERIODS.name)
-
-
-class Unreadable(Reject):
-    """A record that breaks its contract."""
-
-    code = "unreadable"
 
 
 class RecordReader:
@@ -33,9 +27,9 @@ class RecordReader:
         for record in batch.records:
             try:
                 if record.topic.removeprefix(self._prefix) == topics.DELIVERIES.name:
-                    await _delivery(conn, _read(Delivery, record))
+                    await _delivery(conn, read(Delivery, record))
                 else:
-                    await _period(conn, _read(Period, record))
+                    await _period(conn, read(Period, record))
             except Reject as error:
                 batch.reject(record, error.code, str(error))
 
@@ -48,10 +42,3 @@ async def _delivery(conn: AsyncConnection, delivery: Delivery) -> None:
 async def _period(conn: AsyncConnection, period: Period) -> None:
     if await records.keep_period(conn, period) and period.state != "closed":
         await requests.add(conn, [period.billing_period])
-
-
-def _read(kind: type[Any], record: Any) -> Any:
-    try:
-        return decode(kind, record.value or b"")
-    except msgspec.DecodeError as error:
-        raise Unreadable(f"not a {kind.__name__}: {error}") from None

@@ -12,7 +12,7 @@ class AllocatorSettings(ServiceSettings):
 
     allocator_http_port: int = Field(8082, ge=1, le=65535, description="Port of the allocator's HTTP server")
     allocator_batch_events: int = Field(
-        20_000,
+        10_000,
         ge=100,
         le=200_000,
         description="Cost events of one transaction at most; more is faster and takes memory",

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-import tarfile
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Depends, Query
-from fastapi.responses import FileResponse, Response
+from fastapi import APIRouter, Query
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.background import BackgroundTask
 
 from services.chargeback import metrics
 from services.chargeback.desk import Desk
@@ -25,12 +19,11 @@ from services.chargeback.issuing import Issuing, NothingDrafted
 from services.chargeback.readiness import readiness
 from services.chargeback.store import invoices, references
 from shared.events import Invoice, InvoiceRun, decode, encode
+from shared.http import ApiError, Period, folder_download
 from shared.money import text
 from shared.publication import is_published
-from shared.service import ApiError
 
 Status = Literal["drafted", "approved", "issued"]
-_PERIOD = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _SHOWN_STATUS = {"drafted": "draft", "approved": "approved", "issued": "issued"}
 _REFUSALS: dict[type[Exception], tuple[int, str]] = {
     ApproverIsPreparer: (409, "approver-is-preparer"),
@@ -47,16 +40,6 @@ class Approval(BaseModel):
     approved_by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
         description="The second identity; must differ from who asked for the close"
     )
-
-
-def billing_period(period: str) -> str:
-    """Check a period in a path before it becomes part of a query or a file name."""
-    if not _PERIOD.fullmatch(period):
-        raise ApiError(422, "not-a-period", f"{period!r} is not a billing period such as 2026-01")
-    return period
-
-
-Period = Annotated[str, Depends(billing_period)]
 
 
 def routes(engine: AsyncEngine, issuing: Issuing, filing: Filing, desk: Desk) -> APIRouter:
@@ -107,16 +90,12 @@ def routes(engine: AsyncEngine, issuing: Issuing, filing: Filing, desk: Desk) ->
         return _decided(period, await _refusable(issuing.issue(period)))
 
     @router.get("/periods/{period}/export", tags=["periods"])
-    async def export(period: Period) -> FileResponse:
+    async def export(period: Period) -> StreamingResponse:
         """The published batch folder as a tar archive."""
         folder = filing.folder(period)
         if not is_published(folder):
             raise ApiError(404, "not-published", f"the invoices of {period} have no files yet; issue them first")
-        archive = await asyncio.to_thread(_pack, folder, f"{period}-{folder.name}")
-        name = f"{period}-{folder.name}.tar"
-        return FileResponse(
-            archive, media_type="application/x-tar", filename=name, background=BackgroundTask(archive.unlink)
-        )
+        return folder_download(folder, f"{period}-{folder.name}")
 
     return router
 
@@ -139,10 +118,3 @@ def _status(period: str, run: InvoiceRun | None) -> dict[str, Any]:
     if run is None:
         return {"billing_period": period, "status": "none", "totals": [], "files": None}
     return dict(msgspec.json.decode(encode(run))) | {"approved_by": run.approved_by, "files": run.files}
-
-
-def _pack(folder: Path, name: str) -> Path:
-    with tempfile.NamedTemporaryFile(prefix="apportion-", suffix=".tar", delete=False) as file:
-        with tarfile.open(fileobj=file, mode="w") as archive:
-            archive.add(folder, arcname=name)
-        return Path(file.name)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.chargeback.store import allocations, references
@@ -19,13 +18,13 @@ from services.chargeback.store.allocations import Arrived
 from shared import failpoints, topics
 from shared.batch import Batch
 from shared.errors import Conflict, Reject
-from shared.events import Allocation, AllocationRun, CostCenter, Period, decode
+from shared.events import Allocation, AllocationRun, CostCenter, Period
 from shared.money import DIGITS_MAX, UnknownCurrency, minor_unit, to_units
+from shared.reading import Unreadable, read
 
 TOPICS = (topics.ALLOCATIONS.name, topics.ALLOCATION_RUNS.name, topics.COST_CENTERS.name, topics.PERIODS.name)
 
 ALLOCATION_CONFLICT = "allocation-conflict"
-UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,6 @@ _REFERENCES = {
     topics.COST_CENTERS.name: _Reference(CostCenter, references.keep_cost_center, "cost-center-conflict"),
     topics.PERIODS.name: _Reference(Period, references.keep_period, "period-conflict"),
 }
-
-
-class Unreadable(Reject):
-    """A record that breaks its contract."""
-
-    code = UNREADABLE
 
 
 class Consumer:
@@ -71,7 +64,7 @@ class Consumer:
 def _collect(batch: Batch, record: Any, lines: dict[str, tuple[Any, Arrived]]) -> None:
     """Keep the highest revision of each allocation in the batch; one id must not be applied twice in a statement."""
     try:
-        line = _read_allocation(_value(record))
+        line = _read_allocation(record)
     except Reject as error:
         batch.reject(record, error.code, str(error))
         return
@@ -97,7 +90,7 @@ def _reject_conflict(batch: Batch, record: Any, line: Allocation) -> None:
 
 async def _keep_reference(conn: AsyncConnection, batch: Batch, record: Any, reference: _Reference) -> None:
     try:
-        contract = _decode(reference.kind, _value(record))
+        contract = read(reference.kind, record)
     except Reject as error:
         batch.reject(record, error.code, str(error))
         return
@@ -107,18 +100,8 @@ async def _keep_reference(conn: AsyncConnection, batch: Batch, record: Any, refe
         batch.reject(record, reference.conflict, str(error), getattr(contract, "billing_period", None))
 
 
-def _value(record: Any) -> bytes:
-    """The record's bytes; PostgreSQL text can't hold U+0000, and no id or name has a use for it."""
-    value: bytes | None = record.value
-    if value is None:
-        raise Unreadable("the record has no value; nothing on this topic is ever deleted")
-    if b"\\u0000" in value:
-        raise Unreadable("the record contains the character U+0000; remove it at the source")
-    return value
-
-
-def _read_allocation(value: bytes) -> Allocation:
-    line: Allocation = _decode(Allocation, value)
+def _read_allocation(record: Any) -> Allocation:
+    line = read(Allocation, record)
     try:
         minor_unit(line.currency)
     except UnknownCurrency as error:
@@ -137,10 +120,3 @@ def _fits(amount: Decimal) -> bool:
         return amount.is_finite() and abs(to_units(amount)) < 10**DIGITS_MAX
     except ArithmeticError:
         return False
-
-
-def _decode(kind: type[Any], value: bytes) -> Any:
-    try:
-        return decode(kind, value)
-    except msgspec.DecodeError as error:
-        raise Unreadable(f"not a {kind.__name__}: {error}") from None

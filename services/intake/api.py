@@ -17,10 +17,11 @@ from services.intake.archive import Archive
 from services.intake.delivering import Worker
 from services.intake.domain.delivery import ArchivedFile
 from services.intake.domain.holding import checked_limit
+from services.intake.origins import PartlyDelivered, known
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.reading.invoices import read_invoices
 from services.intake.store import StoredDelivery
-from shared.service import ApiError
+from shared.http import ApiError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FROM_RECORD = {
@@ -29,21 +30,35 @@ _FROM_RECORD = {
 }  # fmt: skip
 
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Source = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Origins = Annotated[list[Sha256], Field(max_length=10_000)]
+
+
 class FileReference(BaseModel):
     """A file that was uploaded before."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(description="As the upload answered")
+    sha256: Sha256 = Field(description="As the upload answered")
+    rows: int | None = Field(None, ge=0, description="How many rows the provider says it has; if not, it is refused")
 
 
 class NewDelivery(BaseModel):
     """Files that arrived together; for the payers and periods in them they replace what the source delivered before."""
 
-    source: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    source: Source
     files: Annotated[list[FileReference], Field(min_length=1, max_length=1_000)]
     reject_limit: Annotated[str | None, AfterValidator(checked_limit)] = Field(
         None, description="Rows (10) or share (0.5%) that may be rejected before it is held; else as the settings say"
     )
+    origins: Origins = Field([], description="Where the files came from; what was delivered before is not again")
+
+
+class OriginsOfSource(BaseModel):
+    """What was found in a watched place, one hash for each thing that is delivered as a whole."""
+
+    source: Source
+    origins: Origins
 
 
 def file_name(name: Annotated[str, Query(min_length=1, max_length=255, description="The file's name")]) -> str:
@@ -69,9 +84,18 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
         """Deliver uploaded files. Watch the delivery's state until it is `complete`, `refused` or `held`."""
         files = [_archived(archive, file) for file in delivery.files]
         async with engine.begin() as conn:
-            created = await store.create(conn, delivery.source, files, delivery.reject_limit)
+            try:
+                created = await store.create(conn, delivery.source, files, delivery.origins, delivery.reject_limit)
+            except PartlyDelivered as error:
+                raise ApiError(409, "partly-delivered", str(error)) from None
         worker.wake()
         return _shown(created, worker, [])
+
+    @router.post("/origins/known", tags=["deliveries"])
+    async def known_origins(wanted: OriginsOfSource) -> dict[str, str]:
+        """Which of these a source has delivered, and as which delivery."""
+        async with engine.connect() as conn:
+            return await known(conn, wanted.source, wanted.origins)
 
     @router.get("/deliveries", tags=["deliveries"])
     async def list_deliveries(limit: Annotated[int, Query(ge=1, le=1_000)] = 50) -> list[dict[str, Any]]:
@@ -112,7 +136,7 @@ def _archived(archive: Archive, file: FileReference) -> ArchivedFile:
         raise ApiError(
             404, "unknown-file", f"no file {file.sha256} ({file.name}) was uploaded; POST it to /v1/files first"
         )
-    return ArchivedFile(file.name, file.sha256, path.stat().st_size)
+    return ArchivedFile(file.name, file.sha256, path.stat().st_size, file.rows)
 
 
 def _shown(delivery: StoredDelivery, worker: Worker, decisions: list[dict[str, Any]]) -> dict[str, Any]:

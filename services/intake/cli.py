@@ -13,6 +13,7 @@ from services.intake.commands.listing import show_delivery
 from services.intake.domain.delivery import ENDED
 from services.intake.domain.holding import NotALimit, checked_limit
 from services.intake.reading import IntakeRefusal, check_file
+from services.intake.sources.cli import deliver_place, is_place
 from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, print_json
 
 _POLL_SECONDS = 0.2
@@ -22,7 +23,8 @@ _intake = ServiceCommands("intake")
 
 def ingest(
     files: Annotated[
-        list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="FOCUS Cost and Usage files.")
+        list[str],
+        typer.Argument(metavar="FILE... | DIR | URL", help="FOCUS Cost and Usage files, or one place that holds them."),
     ],
     source: Annotated[str, typer.Option(help="Who delivers, such as aws-main; deliveries are compared per source.")],
     provider_invoices: Annotated[
@@ -42,9 +44,11 @@ def ingest(
     ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Deliver FOCUS files (1.0 to 1.4; CSV, CSV.gz or Parquet) and wait until their costs are published.
+    """Deliver FOCUS files (1.0 to 1.4; CSV, JSON Lines or Parquet) and wait until their costs are published.
 
-    All files of one call are one delivery. It replaces everything that the source delivered before for the payers and
+    All files of one call are one delivery. A folder or a URL (s3://, abfs://, az://, gs://) is read by its provider's
+    manifest, AWS Data Exports or Azure Cost Management, one delivery per billing period or run; without manifest all of
+    its files are one. A delivery replaces everything that the source delivered before for the payers and
     billing periods in it; only the difference is published, so delivering a file again does no harm. Rows that can't
     be read are kept as dead letters, and the period they belong to can't close before a delivery without them. With
     more of them than the limit, or with much less than what is in force, the delivery is held: nothing is published
@@ -53,20 +57,23 @@ def ingest(
     Exit codes: 0 published; 3 held; 2 refused, nothing published; 1 a fault.
     """
     _check_limit(reject_limit)
-    for file in files:
-        try:
-            check_file(file)
-        except IntakeRefusal as error:
-            fail(str(error), BAD_USAGE)
+    paths = [] if any(map(is_place, files)) else _checked(files)
     if provider_invoices is not None:
         answer = _intake.upload("/v1/provider-invoices", provider_invoices)
         err.print(f"provider invoices: {answer['rows']} lines, {answer['published']} new or changed")
-    delivery = _deliver(source, files, reject_limit)
+    if not paths and len(files) > 1:
+        fail("name one folder or URL, or any number of files", BAD_USAGE)
+    ended = (
+        [_deliver(source, paths, reject_limit)]
+        if paths
+        else [_followed(one) for one in deliver_place(files[0], source, reject_limit)]
+    )
     if as_json:
-        print_json(delivery)
-    elif delivery["state"] != "refused":
-        show_delivery(delivery)
-    _fail_unless_complete(delivery)
+        print_json(ended[0] if paths else ended)
+    for delivery in ended:
+        if delivery["state"] != "refused" and not as_json:
+            show_delivery(delivery)
+        _fail_unless_complete(delivery)
 
 
 def _check_limit(limit: str | None) -> None:
@@ -90,17 +97,34 @@ def _fail_unless_complete(delivery: dict[str, Any]) -> None:
         fail(f"nothing was published: the delivery was held, and is {delivery['state']} now", BLOCKED)
 
 
+def _checked(files: list[str]) -> list[Path]:
+    paths = [Path(file) for file in files]
+    for path in paths:
+        if not path.is_file():
+            fail(f"{path}: there is no such file", BAD_USAGE)
+        try:
+            check_file(path)
+        except IntakeRefusal as error:
+            fail(str(error), BAD_USAGE)
+    return paths
+
+
 def _deliver(source: str, files: list[Path], reject_limit: str | None) -> dict[str, Any]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with _progress() as progress:
         task = progress.add_task("uploading", total=None)
         received = []
         for file in files:
             progress.update(task, description=f"uploading {file.name}")
             received.append(_intake.upload("/v1/files", file))
         references = [{"name": one["name"], "sha256": one["sha256"]} for one in received]
-        order = {"source": source, "files": references, "reject_limit": reject_limit}
-        delivery: dict[str, Any] = _intake.post("/v1/deliveries", order)
+    order = {"source": source, "files": references, "reject_limit": reject_limit}
+    return _followed(_intake.post("/v1/deliveries", order))
+
+
+def _followed(delivery: dict[str, Any]) -> dict[str, Any]:
+    """Wait for the end of a delivery."""
+    with _progress() as progress:
+        task = progress.add_task("waiting", total=None)
         while delivery["state"] not in _SETTLED:
             time.sleep(_POLL_SECONDS)
             delivery = _intake.get(f"/v1/deliveries/{delivery['delivery_id']}")
@@ -108,6 +132,11 @@ def _deliver(source: str, files: list[Path], reject_limit: str | None) -> dict[s
             progress.update(task, description=_doing(delivery), total=events or None,
                             completed=delivery["events_published"])  # fmt: skip
     return delivery
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=err, transient=True)
 
 
 def _doing(delivery: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from services.intake.archive import Archive, sync
 from services.intake.domain.delivery import ArchivedFile, Scope
 from services.intake.domain.findings import Observations
 from services.intake.domain.rejection import Rejection
-from services.intake.reading.errors import EmptyFile
+from services.intake.reading.errors import EmptyFile, RowsDiffer
 from services.intake.reading.normalise import Normaliser
 from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
 from services.intake.retracting import retractions
@@ -124,6 +124,8 @@ class Preparation:
             self._note(part)
         if self.reading.rows == before:
             raise EmptyFile(file.name, "the file has a header but no rows")
+        if file.rows not in {None, self.reading.rows - before}:
+            raise RowsDiffer(file.name, file.rows or 0, self.reading.rows - before)
         self.reading.files.append(
             DeliveredFile(
                 name=file.name, sha256=file.sha256, bytes=file.size_bytes, rows=self.reading.rows - before,
@@ -181,6 +183,5 @@ def archive_rows(archive: Archive, delivery_id: str, spool: Spool, work: Work, p
     if archive.has_rows(delivery_id):
         return
     with archive.row_writer(delivery_id) as writer:
-        for part in parts:
-            if part.kind == "rows" and part.rows:
-                writer.write(spool.read_part(part), work.planned(part).column("occurrence"))
+        for part, planned in work.planned([part for part in parts if part.kind == "rows" and part.rows]):
+            writer.write(spool.read_part(part), planned.column("occurrence"))

@@ -71,27 +71,25 @@ class CostPublisher:
         self, delivery_id: str, spool: Spool, work: Work, parts: Sequence[Part]
     ) -> AsyncGenerator[_Packed]:
         """Pack each part in a thread while the one before is sent."""
-        ahead: asyncio.Task[_Packed] | None = None
-        for part in parts:
-            packing = asyncio.create_task(asyncio.to_thread(self._pack, delivery_id, spool, work, part))
-            if ahead is not None:
-                yield await ahead
-            ahead = packing
-        if ahead is not None:
-            yield await ahead
+        packed = self._pack(delivery_id, spool, work, parts)
+        ahead = asyncio.create_task(asyncio.to_thread(next, packed, None))
+        while (one := await ahead) is not None:
+            ahead = asyncio.create_task(asyncio.to_thread(next, packed, None))
+            yield one
 
     async def _send(self, packed: _Packed) -> list[asyncio.Future[Any]]:
         send = self._publisher.producer.send_batch
         return [await send(batch, self._topic, partition=partition) for partition, batch in packed.batches]
 
-    def _pack(self, delivery_id: str, spool: Spool, work: Work, part: Part) -> _Packed:
-        rows, planned = spool.read_events(part), work.planned(part)
-        events, queues = 0, []
-        for rendered in render(work.cursor(), delivery_id, KINDS[part.kind], rows, planned):
-            events += len(rendered.values)
-            queues.append([(rendered.partition, batch) for batch in self._batches(delivery_id, rendered)])
-        turns = (one for turn in zip_longest(*queues) for one in turn if one is not None)
-        return _Packed(part, events, list(turns))
+    def _pack(self, delivery_id: str, spool: Spool, work: Work, parts: Sequence[Part]) -> Iterator[_Packed]:
+        connection = work.cursor()
+        for part, planned in work.planned(parts):
+            events, queues = 0, []
+            for rendered in render(connection, delivery_id, KINDS[part.kind], spool.read_events(part), planned):
+                events += len(rendered.values)
+                queues.append([(rendered.partition, batch) for batch in self._batches(delivery_id, rendered)])
+            turns = (one for turn in zip_longest(*queues) for one in turn if one is not None)
+            yield _Packed(part, events, list(turns))
 
     def _batches(self, delivery_id: str, events: Rendered) -> list[Any]:
         """Fill batches with events; their only header `ce_id` is delivery/partition/sequence."""

@@ -20,8 +20,8 @@ from services.intake.store import StoredDelivery
 from shared import failpoints
 from shared.errors import Fenced
 from shared.events import encode
+from shared.http import ApiError
 from shared.observability import logger
-from shared.service import ApiError
 
 log = logger(__name__)
 

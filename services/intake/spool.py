@@ -21,7 +21,7 @@ from services.intake.domain.rejection import Rejection
 from services.intake.reading.body import PIECE
 
 _EVENT_COLUMNS: Final = frozenset({"row_hash", "partition", "billing_period", "charge_day", "occurrence", "flags"})
-_LZ4: Final = pa.ipc.IpcWriteOptions(compression="lz4")
+_LZ4: Final = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
 
 class Part(NamedTuple):
@@ -63,7 +63,10 @@ class Spool:
         with pa.OSFile(path) as file:
             names = pa.ipc.open_file(file).schema.names
             chosen = [at for at, name in enumerate(names) if wanted(name)]
-            return pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=chosen)).read_all()
+            # Parts are small and read side by side: handing their columns to more threads costs more than it gains.
+            return pa.ipc.open_file(
+                file, options=pa.ipc.IpcReadOptions(included_fields=chosen, use_threads=False)
+            ).read_all()
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         """Keep refused rows."""

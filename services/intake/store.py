@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.domain.delivery import ENDED, UNFINISHED, ArchivedFile, Scope, State, check_step, delivery_id
+from services.intake.origins import delivered_as, keep, known
 from services.intake.tables import SERVICE, STREAM_TABLES, deliveries, scopes
 from shared import dead_letters
 from shared.batch import DeadLetter
@@ -44,10 +45,26 @@ class StoredDelivery:
 
 
 async def create(
-    conn: AsyncConnection, source: str, files: Sequence[ArchivedFile], reject_limit: str | None = None
-) -> StoredDelivery:
-    """Add a delivery of a source; the one that is still under way, if it has the very same files."""
+    conn: AsyncConnection, source: str, files: Sequence[ArchivedFile], origins: Sequence[str] = (),
+    reject_limit: str | None = None,
+) -> StoredDelivery:  # fmt: skip
+    """Add a delivery of a source; the one before, if it came from the same origins or is under way with these files.
+
+    Raises:
+        PartlyDelivered: if only a part of the origins was delivered before.
+    """
     await lock_transaction(conn, SERVICE, "create", source)
+    before = delivered_as(source, origins, await known(conn, source, origins))
+    if before is not None:
+        return _stored((await conn.execute(select(deliveries).where(deliveries.c.delivery_id == before))).one())
+    created = await _created(conn, source, files, reject_limit)
+    await keep(conn, source, origins, created.delivery_id)
+    return created
+
+
+async def _created(
+    conn: AsyncConnection, source: str, files: Sequence[ArchivedFile], reject_limit: str | None
+) -> StoredDelivery:
     query = select(deliveries).where(deliveries.c.source == source).order_by(deliveries.c.ordinal.desc()).limit(1)
     newest = (await conn.execute(query)).one_or_none()
     if newest is not None and newest.state in UNFINISHED and _stored(newest).files == tuple(files):
@@ -151,7 +168,7 @@ async def supersede_letters(conn: AsyncConnection, delivery: StoredDelivery, per
 
 
 def _as_json(file: ArchivedFile) -> dict[str, object]:
-    return {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes}
+    return asdict(file)
 
 
 def _stored(row: Row[Any]) -> StoredDelivery:

@@ -79,6 +79,14 @@ scopes = Table(
     Column("delivery_id", Text, nullable=False, comment="the delivery whose rows are in force"),
 )
 
+origins = Table(
+    "origins",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("origin", Text, primary_key=True, comment="hash of what was found where the files came from"),
+    Column("delivery_id", Text, nullable=False),
+)
+
 provider_invoices = Table(
     "provider_invoices",
     METADATA,

@@ -20,6 +20,7 @@ from shared.events import Totals
 
 _MEMORY_LIMIT: Final = "96MB"
 _KEYS_AT_ONCE: Final = 50_000
+_PLANNED_AT_ONCE: Final = 50_000
 _TABLES: Final = """
 CREATE TABLE parts(number INTEGER, kind VARCHAR, first_position BIGINT, rows BIGINT);
 CREATE TABLE keys(
@@ -158,12 +159,19 @@ class Work:
         rows = self._connection.execute("SELECT * FROM parts ORDER BY first_position, kind DESC, number").fetchall()
         return [Part(*row) for row in rows]
 
-    def planned(self, part: Part) -> pa.Table:
-        """`occurrence` and `sequence` (null: not published) of a part's rows. May be called from several threads."""
-        first = int(part.first_position)
-        rows = f"position >= {first} AND position < {first + int(part.rows)}"
-        query = f"SELECT occurrence, sequence FROM plan WHERE {rows} ORDER BY position"  # noqa: S608
-        return self._connection.cursor().sql(query).to_arrow_table()
+    def planned(self, parts: Sequence[Part]) -> Iterator[tuple[Part, pa.Table]]:
+        """Parts in the order of their positions, each with its rows' `occurrence` and `sequence` (null: not published).
+
+        The plan is read for some parts at a time. Several threads may each iterate.
+        """
+        cursor = self._connection.cursor()
+        for window in _windows(parts):
+            first, end = window[0].first_position, window[-1].first_position + window[-1].rows
+            rows = f"position >= {int(first)} AND position < {int(end)}"
+            query = f"SELECT occurrence, sequence FROM plan WHERE {rows} ORDER BY position"  # noqa: S608
+            plan = cursor.sql(query).to_arrow_table()
+            for part in window:
+                yield part, plan.slice(part.first_position - first, part.rows)
 
     def published(self) -> list[Totals]:
         """Control totals of the events."""
@@ -212,6 +220,18 @@ class Work:
         if self._parts:
             self._connection.executemany("INSERT INTO parts VALUES (?, ?, ?, ?)", [list(part) for part in self._parts])
         self._parts = []
+
+
+def _windows(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Neighbouring parts, together, as long as they have few rows."""
+    window: list[Part] = []
+    for part in parts:
+        if window and sum(one.rows for one in window) + part.rows > _PLANNED_AT_ONCE:
+            yield window
+            window = []
+        window.append(part)
+    if window:
+        yield window
 
 
 def _with_positions(part: Part, rows: pa.Table) -> pa.Table:

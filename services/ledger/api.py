@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import tarfile
-import tempfile
-from collections.abc import AsyncIterator
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,11 +17,8 @@ from services.ledger.domain.periods import PeriodClosed
 from services.ledger.domain.trial_balance import residues, trial_balance
 from services.ledger.settings import LedgerSettings
 from services.ledger.store import periods
+from shared.http import ApiError, Period, folder_download
 from shared.money import text
-from shared.service import ApiError
-
-_CHUNK_BYTES = 1 << 20
-_PERIOD = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
 class CloseRequest(BaseModel):
@@ -61,18 +53,18 @@ class Routes:
         async with self._engine.connect() as conn:
             return await now.states(conn)
 
-    async def period(self, billing_period: str) -> dict[str, Any]:
+    async def period(self, billing_period: Period) -> dict[str, Any]:
         """One billing period: state, stages, breaks, and what a close under way waits for."""
         async with self._engine.connect() as conn:
-            found = await now.period(conn, _checked(billing_period))
+            found = await now.period(conn, billing_period)
         if found is None:
             raise ApiError(404, "unknown-period", f"nothing is known of {billing_period}: no delivery has costs of it")
         return found
 
-    async def close(self, billing_period: str, request: CloseRequest) -> dict[str, Any]:
+    async def close(self, billing_period: Period, request: CloseRequest) -> dict[str, Any]:
         """Ask for a period to be closed; the answer comes at once, `GET` tells how far it is."""
         try:
-            period = await self._closer.request(_checked(billing_period), request.requested_by)
+            period = await self._closer.request(billing_period, request.requested_by)
         except PeriodClosed as error:
             raise ApiError(409, "period-closed", str(error)) from None
         return {
@@ -83,16 +75,16 @@ class Routes:
             "requested_by": period.requested_by,
         }
 
-    async def reconcile(self, billing_period: str) -> dict[str, Any]:
+    async def reconcile(self, billing_period: Period) -> dict[str, Any]:
         """Compare all stages of a period as they are now; changes nothing."""
         targets = await end_offsets(self._settings)
         async with self._engine.connect() as conn:
-            return await now.reconciled(conn, self._settings, _checked(billing_period), targets)
+            return await now.reconciled(conn, self._settings, billing_period, targets)
 
-    async def trial_balance(self, billing_period: str) -> dict[str, Any]:
+    async def trial_balance(self, billing_period: Period) -> dict[str, Any]:
         """A period's accounts; `posted` is false while they are what posting now would write."""
         async with self._engine.connect() as conn:
-            posted, entries = await now.books(conn, _checked(billing_period))
+            posted, entries = await now.books(conn, billing_period)
         lines = trial_balance(entries)
         return {
             "billing_period": billing_period,
@@ -108,33 +100,11 @@ class Routes:
             ],
         }  # fmt: skip
 
-    async def export(self, billing_period: str) -> StreamingResponse:
+    async def export(self, billing_period: Period) -> StreamingResponse:
         """The published books of a closed period as a tar archive."""
         async with self._engine.connect() as conn:
-            row = await periods.load(conn, _checked(billing_period))
+            row = await periods.load(conn, billing_period)
         if row is None or row.books is None:
             raise ApiError(409, "not-closed", f"{billing_period} is not closed, so its books are not published yet")
-        name = f"books-{billing_period}.tar"
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(_tar(Path(row.books)), media_type="application/x-tar", headers=headers)
-
-
-def _checked(billing_period: str) -> str:
-    if not _PERIOD.fullmatch(billing_period):
-        raise ApiError(422, "invalid-period", f"{billing_period!r} is no billing period; write it as YYYY-MM")
-    return billing_period
-
-
-async def _tar(folder: Path) -> AsyncIterator[bytes]:
-    """Pack a folder on disk and stream it: flat memory at any size."""
-    with tempfile.TemporaryFile() as file:
-        await run_in_threadpool(_pack, folder, file)
-        file.seek(0)
-        while chunk := await run_in_threadpool(file.read, _CHUNK_BYTES):
-            yield chunk
-
-
-def _pack(folder: Path, file: Any) -> None:
-    with tarfile.open(fileobj=file, mode="w") as archive:
-        for path in sorted(folder.iterdir()):
-            archive.add(path, arcname=f"{folder.name}/{path.name}")
+        books = FilePath(row.books)
+        return folder_download(books, f"{billing_period}-{books.name}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import typer
 
 from services.intake.commands import deciding, listing, looking
+from services.intake.sources.cli import watch
 
-intake = typer.Typer(help="Deliveries: what came in, how good it is, and what is held.", no_args_is_help=True)
+intake = typer.Typer(help="Deliveries: what comes in, how good it is, and what is held.", no_args_is_help=True)
 intake.command("deliveries")(listing.deliveries)
+intake.command("watch")(watch)
 intake.command("quality")(looking.quality)
 intake.command("rejected")(looking.rejected)
 intake.command("release")(deciding.release)

@@ -69,11 +69,15 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ArchivedFile:
-    """A received file: the name it came under, and the hash that it is archived by."""
+    """A received file: the name it came under, and the hash that it is archived by.
+
+    `rows` is how many rows the provider's manifest says it has, None if there is none that says so.
+    """
 
     name: str
     sha256: str
     size_bytes: int
+    rows: int | None = None
 
 
 def delivery_id(source: str, ordinal: int, files: Sequence[ArchivedFile]) -> str:

@@ -32,7 +32,7 @@ class NotFocus(IntakeRefusal):
 
     def __init__(self, file: str, what: str) -> None:
         super().__init__(
-            file, f"not a FOCUS Cost and Usage file: {what}; export FOCUS 1.0 to 1.4 as CSV, CSV.gz or Parquet"
+            file, f"not a FOCUS Cost and Usage file: {what}; export FOCUS 1.0 to 1.4 as CSV, JSON Lines or Parquet"
         )
 
 
@@ -70,6 +70,19 @@ class TruncatedFile(IntakeRefusal):
         super().__init__(file, f"{what}; the file is cut off or damaged, so copy it again")
 
 
+class RowsDiffer(IntakeRefusal):
+    """The file has more or fewer rows than the provider's manifest says."""
+
+    code = "rows-differ"
+
+    def __init__(self, file: str, promised: int, found: int) -> None:
+        self.promised, self.found = promised, found
+        super().__init__(
+            file,
+            f"it has {found:,} rows, but its manifest says {promised:,}; let the export finish, or run it again",
+        )
+
+
 class WrongEncoding(IntakeRefusal):
     """The text is not UTF-8."""
 
@@ -88,6 +101,15 @@ class MalformedCsv(IntakeRefusal):
 
     def __init__(self, file: str, what: str, line: int) -> None:
         super().__init__(file, f"{what}; export the file again, with commas, and quotation marks doubled", line)
+
+
+class MalformedJson(IntakeRefusal):
+    """The JSON Lines are not one object per line, each key once."""
+
+    code = "json-malformed"
+
+    def __init__(self, file: str, what: str, line: int) -> None:
+        super().__init__(file, f"{what}; write one JSON object per line, as jq -c does", line)
 
 
 class UnreadableParquet(IntakeRefusal):

@@ -14,8 +14,8 @@ from services.intake.domain.instants import NotAnInstant, utc_text
 from services.intake.domain.invoices import InvoiceContent, InvoiceKey, Status
 from services.intake.reading.csv_chunks import chunks, diagnose, records, take_header
 from services.intake.reading.errors import DuplicateColumn, EmptyFile, IntakeRefusal, NotInvoices, RefusedInvoice
-from services.intake.reading.raw import parquet_query
-from services.intake.reading.source import Format, format_of, text_blocks
+from services.intake.reading.parquet import parquet_columns, parquet_query
+from services.intake.reading.source import JSON_LINES, Format, format_of, text_blocks
 from shared.money import CONTEXT, UnknownCurrency, minor_unit
 
 TABLE: Final = ("issuer", "invoice_id", "billing_period", "currency", "amount")
@@ -111,6 +111,8 @@ def _amount(name: str, line: int, column: str, value: str) -> Decimal:
 
 def _rows(path: Path, name: str) -> tuple[list[str], Iterator[Row]]:
     form = format_of(name, path)
+    if form in JSON_LINES:
+        raise NotInvoices(name, ["JSON Lines"])
     return _parquet_rows(path, name) if form is Format.PARQUET else _csv_rows(path, name, form)
 
 
@@ -135,7 +137,8 @@ def _csv_rows(path: Path, name: str, form: Format) -> tuple[list[str], Iterator[
 
 
 def _parquet_rows(path: Path, name: str) -> tuple[list[str], Iterator[Row]]:
-    header, query = parquet_query(name, path)
+    columns = parquet_columns(name, path)
+    header, query = [column.name for column in columns], parquet_query(columns, path)
 
     def rows() -> Iterator[Row]:
         with duckdb.connect(config={"threads": 1}) as connection:

@@ -43,9 +43,13 @@ def layout_of(file: str, header: Sequence[str]) -> Layout:
     return Layout(version, names, MappingProxyType(_charge(names)), MappingProxyType(_custom(names)), _unknown(names))
 
 
+def is_recognised(names: Sequence[str]) -> bool:
+    """Whether enough of the columns are FOCUS columns to call it a FOCUS file."""
+    return sum(name in COLUMNS for name in names) >= _RECOGNISED_MIN
+
+
 def _check_names(file: str, names: tuple[str, ...]) -> None:
-    known = [name for name in names if name in COLUMNS]
-    if len(known) < _RECOGNISED_MIN:
+    if not is_recognised(names):
         shown = ", ".join(names[:4])
         raise NotFocus(file, f"none or few of its columns are FOCUS columns (it begins with {shown[:120]!r})")
     if _INVOICE_DETAIL in names:

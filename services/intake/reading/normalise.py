@@ -135,7 +135,7 @@ class Normaliser:
 
 
 def _typed(name: str, column: pa.DictionaryArray) -> pa.Array:
-    return pc.cast(column.cast(pa.string()), AMOUNT) if COLUMNS[name].type == "decimal" else column
+    return pc.take(pc.cast(column.dictionary, AMOUNT), column.indices) if COLUMNS[name].type == "decimal" else column
 
 
 def _flat(column: pa.ChunkedArray) -> pa.DictionaryArray:

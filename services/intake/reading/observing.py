@@ -43,7 +43,7 @@ def observe(layout: Layout, rows: pa.Table, columns: Mapping[str, Canonical], ke
 def _issuers(rows: pa.Table) -> dict[str, IssuerCosts]:
     billed, effective = (pc.match_substring(rows.column(name).cast(pa.string()), ".") for name in _COSTS)
     table = pa.table({"issuer": rows.column("InvoiceIssuerName").cast(pa.string()), "b": billed, "e": effective})
-    sums = table.group_by("issuer").aggregate([("b", "count"), ("b", "sum"), ("e", "sum")])
+    sums = table.group_by("issuer", use_threads=False).aggregate([("b", "count"), ("b", "sum"), ("e", "sum")])
     return {row["issuer"]: IssuerCosts(row["b_count"], row["b_sum"], row["e_sum"]) for row in sums.to_pylist()}
 
 

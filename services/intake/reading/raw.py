@@ -1,11 +1,11 @@
-"""Reading a file as text: CSV and Parquet become the same thing, chunks of dictionary-encoded text columns.
+"""Reading a file as text: every format becomes the same thing, chunks of dictionary-encoded text columns.
 
 Dictionary encoding is what makes the rest fast: whatever is done to a value is done once per distinct value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +17,10 @@ import pyarrow.csv
 
 from services.intake.reading.csv_chunks import Chunk, chunks, diagnose, records, take_header
 from services.intake.reading.errors import EmptyFile, NotFocus, UnreadableParquet
+from services.intake.reading.json_lines import LineParser, column_names, line_chunks, line_numbers, with_null_columns
 from services.intake.reading.layout import Layout, layout_of
-from services.intake.reading.source import Format, format_of, text_blocks
+from services.intake.reading.parquet import EmptyTexts, ParquetColumn, canonical_text, parquet_columns, parquet_query
+from services.intake.reading.source import JSON_LINES, Format, format_of, text_blocks
 
 TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 _PARQUET_ROWS: Final = 8_192
@@ -49,7 +51,8 @@ class FileFacts:
 
 
 def check_file(path: Path, name: str | None = None) -> FileFacts:
-    """Check quickly that a file can be taken in: recognised, with a header that FOCUS allows. Reads only its beginning.
+    """Check quickly that a file can be taken in: recognised, with a header that FOCUS allows. Reads only its beginning,
+    except for JSON Lines: any line may have a key of its own, so all are looked at.
 
     Encoding, check sums and every row are checked when it is read.
 
@@ -58,8 +61,7 @@ def check_file(path: Path, name: str | None = None) -> FileFacts:
     """
     file = name or path.name
     form = format_of(file, path)
-    header = parquet_query(file, path)[0] if form is Format.PARQUET else _csv_names(file, path, form)
-    return FileFacts(file, form, layout_of(file, header), path.stat().st_size)
+    return FileFacts(file, form, layout_of(file, _names(file, path, form)), path.stat().st_size)
 
 
 def parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
@@ -68,7 +70,28 @@ def parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
     Raises:
         IntakeRefusal: here or when a piece is parsed.
     """
+    if facts.format in JSON_LINES:
+        return _json_parsers(facts, path)
     return _parquet_parsers(facts, path) if facts.format is Format.PARQUET else _csv_parsers(facts, path)
+
+
+def _names(file: str, path: Path, form: Format) -> list[str]:
+    if form in JSON_LINES:
+        return with_null_columns(column_names(file, line_chunks(file, text_blocks(file, path, form))))
+    if form is Format.PARQUET:
+        return [column.name for column in parquet_columns(file, path)]
+    return _csv_names(file, path, form)
+
+
+def _json_parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
+    parser = LineParser(facts.name, facts.layout.names)
+    for chunk in line_chunks(facts.name, text_blocks(facts.name, path, facts.format)):
+        if chunk.data.strip():
+            yield _json_parser(parser, chunk)
+
+
+def _json_parser(parser: LineParser, chunk: Chunk) -> Callable[[], RawChunk]:
+    return lambda: RawChunk(parser.parse(chunk), lambda rows: line_numbers(chunk, rows))
 
 
 def _csv_names(file: str, path: Path, form: Format) -> list[str]:
@@ -111,75 +134,43 @@ def _parse_csv(facts: FileFacts, chunk: Chunk) -> pa.Table:
             ),
             parse_options=pa.csv.ParseOptions(newlines_in_values=True),
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(columns, TEXT), null_values=["", "NULL"], strings_can_be_null=True
+                column_types=dict.fromkeys(columns, pa.string()), null_values=["", "NULL"], strings_can_be_null=True
             ),
         )
     except pa.ArrowInvalid as error:
         raise diagnose(facts.name, chunk, facts.layout.names, str(error)) from None
-    return table.combine_chunks()
+    return _encoded(table)
 
 
-def parquet_query(file: str, path: Path) -> tuple[list[str], str]:
-    """Names of a Parquet file's columns, and SQL for all of them as text, `NULL` as null.
-
-    Nested types become JSON; timestamps without a zone are UTC by FOCUS and get its sign; the rest is as DuckDB writes
-    it, doubles in the shortest text that means the same double.
-
-    Raises:
-        UnreadableParquet: if its metadata can't be read.
-    """
-    source = "read_parquet('" + str(path).replace("'", "''") + "')"
-    try:
-        described = duckdb.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
-    except duckdb.Error as error:
-        raise UnreadableParquet(file, str(error).partition("\n")[0]) from None
-    columns = [f"nullif({_as_text(name, kind)}, 'NULL') AS c{at}" for at, (name, kind, *_) in enumerate(described)]
-    return [name for name, *_ in described], f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608
-
-
-def _as_text(name: str, kind: str) -> str:
-    quoted = '"' + name.replace('"', '""') + '"'
-    if kind.startswith("TIMESTAMP") and kind != "TIMESTAMP WITH TIME ZONE":
-        return f"{quoted}::VARCHAR || 'Z'"
-    nested = kind.startswith(("MAP", "STRUCT")) or kind.endswith("]")
-    return f"to_json({quoted})::VARCHAR" if nested else f"{quoted}::VARCHAR"
+def _encoded(rows: pa.Table) -> pa.Table:
+    """Dictionary-encode all columns; faster than the CSV parser does it."""
+    columns = zip(rows.column_names, rows.columns, strict=True)
+    return pa.table({name: column.dictionary_encode() for name, column in columns}).combine_chunks()
 
 
 def _parquet_parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
-    _, query = parquet_query(facts.name, path)
+    columns = parquet_columns(facts.name, path)
     first_row = 1
     try:
         with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY_LIMIT}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            for batch in connection.sql(query).to_arrow_reader(_PARQUET_ROWS):
-                yield _parquet_parser(facts, batch, first_row)
+            for batch in connection.sql(parquet_query(columns, path)).to_arrow_reader(_PARQUET_ROWS):
+                yield _parquet_parser(facts, columns, batch, first_row)
                 first_row += batch.num_rows
     except duckdb.Error as error:
         raise UnreadableParquet(facts.name, str(error).partition("\n")[0]) from None
 
 
-def _parquet_parser(facts: FileFacts, batch: pa.RecordBatch, first_row: int) -> Callable[[], RawChunk]:
+def _parquet_parser(
+    facts: FileFacts, columns: Sequence[ParquetColumn], batch: pa.RecordBatch, first_row: int
+) -> Callable[[], RawChunk]:
     def parse() -> RawChunk:
-        for name, column in zip(facts.layout.names, batch.columns, strict=True):
-            if pc.any(pc.match_substring(column, "\0")).as_py():
-                raise NotFocus(facts.name, f"column {name} holds a NUL character")
-        empty, columns = _without_empty_texts(batch.columns)
-        table = pa.table(
-            {name: column.dictionary_encode() for name, column in zip(batch.schema.names, columns, strict=True)}
-        )
-        return RawChunk(table, lambda rows: [first_row + row for row in rows], empty)
+        texts, empty = {}, EmptyTexts()
+        for at, (column, values) in enumerate(zip(columns, batch.columns, strict=True)):
+            encoded = empty.removed(values).dictionary_encode()
+            if pc.any(pc.match_substring(encoded.dictionary, "\0")).as_py():
+                raise NotFocus(facts.name, f"column {column.name} holds a NUL character")
+            texts[f"c{at}"] = canonical_text(column, encoded)
+        return RawChunk(pa.table(texts), lambda rows: [first_row + row for row in rows], empty.rows)
 
     return parse
-
-
-def _without_empty_texts(columns: list[pa.Array]) -> tuple[Any, list[pa.Array]]:
-    """Make empty texts null; also which rows had any, None if there are none."""
-    found: Any = None
-    replaced = []
-    for column in columns:
-        empty = pc.fill_null(pc.equal(column, ""), False)
-        if pc.any(empty).as_py():
-            found = empty if found is None else pc.or_(found, empty)
-            column = pc.if_else(empty, pa.scalar(None, column.type), column)
-        replaced.append(column)
-    return found, replaced

@@ -22,6 +22,7 @@ from shared import dead_letters, topics
 from shared.batch import Batch
 from shared.errors import Reject
 from shared.money import AmountOutOfRange, UnknownCurrency, from_units, minor_unit, to_units
+from shared.reading import Unreadable, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,6 @@ _KINDS: Final = {
 }
 
 TOPICS: Final = tuple(_KINDS)
-
-
-class Unreadable(Reject):
-    """A record that breaks its contract, or holds what no table can."""
-
-    code = "unreadable"
 
 
 class RecordReader:
@@ -81,10 +76,7 @@ def _read(kind: _Kind, records: list[Any], batch: Batch) -> Iterator[Version]:
 
 
 def _checked(kind: _Kind, record: Any) -> Version:
-    if record.value is None:
-        raise Unreadable("the record has no value; nothing on this topic is ever deleted")
-    if b"\\u0000" in record.value:
-        raise Unreadable("the record contains the character U+0000; remove it at the source")
+    value_of(record)
     version = kind.read(record)
     if currency := version.row.get("currency"):
         minor_unit(currency)

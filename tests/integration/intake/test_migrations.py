@@ -37,7 +37,7 @@ async def test_held_deliveries_survive_the_way_back_as_refused(world: World) -> 
     async with engine.begin() as conn:
         for number, state in enumerate(("held", "released", "cancelled", "complete"), 1):
             await conn.execute(text(DELIVERY), {"id": state, "n": number, "state": state})
-        await conn.run_sync(lambda one: command.downgrade(alembic_config("intake", one), "0001"))
+        await conn.run_sync(lambda one: command.downgrade(alembic_config("intake", one), "0002"))
         states = await conn.execute(text("SELECT delivery_id, state FROM intake.deliveries ORDER BY ordinal"))
         assert [tuple(row) for row in states] == [
             ("held", "refused"), ("released", "received"), ("cancelled", "refused"), ("complete", "complete"),

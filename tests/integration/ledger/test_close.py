@@ -62,7 +62,7 @@ async def test_a_month_that_adds_up_closes_and_its_books_pass_an_outside_judge(w
     assert await published_states(world, 2) == ["closing", "closed"]
     export = await world.http.get(f"/v1/periods/{PERIOD}/export")
     with tarfile.open(fileobj=BytesIO(export.content)) as archive:
-        assert "books-r1/manifest.json" in archive.getnames()
+        assert f"{PERIOD}-books-r1/manifest.json" in archive.getnames()
     books = world.files_dir / PERIOD / "books-r1" / "books.beancount"
     assert await asyncio.to_thread(judge, books) == (0, "")
     balance = (await world.http.get(f"/v1/periods/{PERIOD}/trial-balance")).json()
@@ -185,6 +185,6 @@ async def test_errors_have_one_shape(world: World) -> None:
         response: httpx.Response = await world.http.get(path)
         return response.status_code, response.json()["error"]["code"]
 
-    assert await code("/v1/periods/2026-13") == (422, "invalid-period")
+    assert await code("/v1/periods/2026-13") == (422, "invalid-request")
     assert await code("/v1/periods/2026-02") == (404, "unknown-period")
     assert await code("/v1/periods/2026-02/export") == (409, "not-closed")

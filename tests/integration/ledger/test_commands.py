@@ -41,7 +41,7 @@ async def test_close_follows_a_period_to_its_books(
     assert [(one["billing_period"], one["state"]) for one in json.loads(listed.stdout)] == [(PERIOD, "closed")]
     assert (await run("reconcile", PERIOD)).exit_code == 0
     assert (await run("period", "export", PERIOD, "--out", str(tmp_path / "out"))).exit_code == 0
-    assert (tmp_path / "out" / "books-r1" / "SHA256SUMS").read_bytes() == world.sums()
+    assert (tmp_path / "out" / f"{PERIOD}-books-r1" / "SHA256SUMS").read_bytes() == world.sums()
     again = await run("period", "close", PERIOD, "--prepared-by", "ann")
     assert (again.exit_code, "is closed" in again.stderr) == (3, True)
 

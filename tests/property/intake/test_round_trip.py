@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.focus import sniff_version
 from tests.unit.intake.desk import Desk, Outcome, dense
-from tests.unit.intake.exports import charge, write_csv
+from tests.unit.intake.exports import charge, write_csv, write_json_lines
 
 _EXACT = Context(prec=200)
 amounts = st.decimals(min_value=-(10**17), max_value=10**17, places=18, allow_nan=False, allow_infinity=False)
@@ -60,6 +60,27 @@ def test_events_hold_exactly_what_the_export_holds(rows: list[dict[str, str]]) -
     assert found == sorted(str(expected_text(row["ChargeDescription"])) for row in rows)
     assert sorted(str(event.custom.get("x_Text")) for event in outcome.events) == found
     assert outcome.prepared.published[0].billed_cost == total(rows, "BilledCost")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(amounts, amounts, st.integers(-(10**19), 10**19), texts), min_size=1, max_size=12))
+def test_numbers_of_json_lines_are_never_doubles(rows: list[tuple[Decimal, Decimal, int, str]]) -> None:
+    export = [
+        charge(number)
+        | {"BilledCost": billed, "EffectiveCost": effective, "ListCost": whole, "x_Exact": billed, "x_T": text}
+        for number, (billed, effective, whole, text) in enumerate(rows)
+    ]
+    with tempfile.TemporaryDirectory() as directory:
+        outcome = Desk(Path(directory)).deliver(write_json_lines(Path(directory, "a.jsonl"), export))
+    assert outcome.rejections == []
+    for at, column in enumerate(("BilledCost", "EffectiveCost")):
+        assert event_total([outcome], column) == total([{column: str(row[at])} for row in rows], column)
+    by_resource = {event.charge["ResourceId"]: event for event in outcome.events}
+    for number, (billed, _, whole, text) in enumerate(rows):
+        event = by_resource[f"vm-{number}"]
+        assert Decimal(str(event.charge["ListCost"])) == whole
+        assert str(event.custom["x_Exact"]) == str(billed)
+        assert event.custom.get("x_T") == expected_text(text)
 
 
 @settings(max_examples=15, deadline=None)

@@ -75,8 +75,8 @@ class Desk:
         spool, values = preparation.spool, []
         with Work(spool.database) as work:
             archive_rows(self.archive, name, spool, work, work.parts())
-            for part in work.parts():
-                rows, planned = spool.read_events(part), work.planned(part)
+            for part, planned in work.planned(work.parts()):
+                rows = spool.read_events(part)
                 for rendered in render(work.cursor(), name, KINDS[part.kind], rows, planned):
                     values += rendered.values
         return [decode(CostEvent, value) for value in values]

@@ -1,4 +1,4 @@
-"""Small FOCUS exports for tests: charges as dictionaries, written as CSV or Parquet."""
+"""Small FOCUS exports for tests: charges as dictionaries, written as CSV or JSON Lines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import gzip
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+import msgspec
 
 from shared.focus import columns_of
 
@@ -38,5 +40,13 @@ def write_csv(path: Path, charges: Iterable[Mapping[str, str]], names: Sequence[
     writer.writeheader()
     writer.writerows(rows)
     data = text.getvalue().encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def write_json_lines(path: Path, charges: Iterable[Mapping[str, object]]) -> Path:
+    """Write charges as JSON Lines, without the keys whose value is empty text."""
+    encoder = msgspec.json.Encoder(decimal_format="number")
+    data = encoder.encode_lines({name: value for name, value in row.items() if value != ""} for row in charges)
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return path

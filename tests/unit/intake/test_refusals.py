@@ -59,7 +59,8 @@ def test_a_header_without_rows(tmp_path: Path, good: bytes) -> None:
         (b"lineItem/UsageAmount,bill/PayerAccountId\n1,2\n", "few of its columns are FOCUS columns"),
         (b"just text", "few of its columns"),
         (b"PK\x03\x04" + bytes(60), "a ZIP archive or spreadsheet"),
-        (b'{"BilledCost": 1}', "JSON"),
+        (b'{"BilledCost": 1}', "few of its columns"),
+        (b'[{"BilledCost": 1}]', "JSON Lines is read"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\r\xff\xfe", "binary data"),
     ],
 )

@@ -1,0 +1,172 @@
+"""JSON Lines: one object per line, numbers kept as the digits that the file has.
+
+The columns of such a file are the keys of all its objects, and a key may come in its last line for the first time. So
+a first pass over the file collects them, piece by piece (`column_names`), before rows are read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from types import NoneType
+from typing import Any, Final
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.intake.reading.csv_chunks import CHUNK_BYTES, Chunk
+from services.intake.reading.errors import IntakeRefusal, MalformedJson, NotFocus, WrongEncoding
+from services.intake.reading.layout import is_recognised
+from services.intake.reading.nested import nested_text
+from shared.focus import RENAMED, columns_of, sniff_version
+
+_LINE_BYTES_MAX: Final = 32 << 20
+_COLUMNS_MAX: Final = 2_000
+_ANY_OBJECT: Final = msgspec.json.Decoder(dict[str, object], float_hook=Decimal)
+_NO_VALUE: Final = pa.array(["", "NULL"])
+_KEYS: Final = "SELECT DISTINCT json_keys(line) FROM lines"
+
+
+def line_chunks(file: str, blocks: Iterator[bytes], size: int = CHUNK_BYTES) -> Iterator[Chunk]:
+    """Cut a stream of bytes after newlines: in JSON those of a text are escaped.
+
+    Raises:
+        MalformedJson: if a line does not end within 32 MB.
+    """
+    line, pending = 1, bytearray()
+    for block in blocks:
+        pending += block
+        end = pending.rfind(b"\n") + 1 if len(pending) >= size else 0
+        if end:
+            yield Chunk(bytes(pending[:end]), line)
+            line += pending.count(b"\n", 0, end)
+            del pending[:end]
+        elif len(pending) > max(_LINE_BYTES_MAX, size):
+            raise MalformedJson(file, "the line is longer than 32 MB", line)
+    if pending:
+        yield Chunk(bytes(pending), line)
+
+
+def column_names(file: str, pieces: Iterator[Chunk]) -> list[str]:
+    """The keys of all objects, sorted. Reads the whole file, one piece in memory at a time.
+
+    Raises:
+        MalformedJson, WrongEncoding: naming the line.
+    """
+    found: set[str] = set()
+    with duckdb.connect(config={"threads": 1, "memory_limit": "128MB"}) as connection:
+        for piece in pieces:
+            found |= _keys(file, connection, piece)
+            if len(found) > _COLUMNS_MAX:
+                raise MalformedJson(file, f"objects with more than {_COLUMNS_MAX} different keys", piece.first_line)
+    return sorted(found)
+
+
+def with_null_columns(names: Sequence[str]) -> list[str]:
+    """Add the columns that FOCUS wants to be there and allows to be null: one that is null in every row has no keys."""
+    if not is_recognised(names):
+        return list(names)
+    absent = [
+        column.name
+        for column in columns_of(sniff_version(names))
+        if column.level == "mandatory"
+        and column.nullable
+        and not {column.name, RENAMED.get(column.name, column.name)} & set(names)
+    ]
+    return [*names, *absent]
+
+
+def line_numbers(chunk: Chunk, rows: Sequence[int]) -> list[int]:
+    """The lines of some rows of a chunk."""
+    lines = [line for line, _ in _numbered(chunk)]
+    return [lines[row] for row in rows]
+
+
+class LineParser:
+    """Parses pieces of one file. May be shared by threads."""
+
+    def __init__(self, file: str, names: Sequence[str]) -> None:
+        self._file, self._names = file, names
+        fields = [(f"c{at}", object, None) for at in range(len(names))]
+        keys = {f"c{at}": name for at, name in enumerate(names)}
+        line = msgspec.defstruct("Line", fields, rename=keys, gc=False)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(line, float_hook=Decimal)
+
+    def parse(self, chunk: Chunk) -> pa.Table:
+        """The rows as text columns (`c0`, `c1`...); a key that an object does not have is null, as is empty text.
+
+        Raises:
+            MalformedJson, WrongEncoding: naming the line. NotFocus: for a NUL character.
+        """
+        try:
+            objects = self._decoder.decode_lines(chunk.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise _diagnose(self._file, chunk, str(error)) from None
+        columns = list(zip(*map(msgspec.structs.astuple, objects), strict=True)) or [()] * len(self._names)
+        return pa.table({f"c{at}": self._texts(at, values) for at, values in enumerate(columns)})
+
+    def _texts(self, at: int, values: Sequence[object]) -> pa.DictionaryArray:
+        strings = set(map(type, values)) <= {str, NoneType}
+        texts = values if strings else [value if type(value) is str else _text(value) for value in values]
+        column = pa.array(texts, pa.string()).dictionary_encode()
+        if pc.any(pc.match_substring(column.dictionary, "\0")).as_py():
+            raise NotFocus(self._file, f"column {self._names[at]} holds a NUL character")
+        empty = pc.is_in(column.dictionary, value_set=_NO_VALUE)
+        if not pc.any(empty).as_py():
+            return column
+        return pc.take(pc.if_else(empty, None, column.dictionary), column.indices).dictionary_encode()
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | Decimal) else nested_text(value)
+
+
+def _keys(file: str, connection: Any, piece: Chunk) -> set[str]:
+    lines = [line for line in piece.data.split(b"\n") if line.strip()]
+    try:
+        connection.register("lines", pa.table({"line": pa.array(lines, pa.binary()).cast(pa.string())}))
+        lists = connection.sql(_KEYS).fetchall()
+    except (pa.ArrowInvalid, duckdb.Error) as error:
+        raise _diagnose(file, piece, str(error)) from None
+    found: set[str] = set()
+    for (keys,) in lists:
+        if len(set(keys)) < len(keys) or any(key.strip() != key for key in keys):
+            raise _diagnose(file, piece, "a key comes more than once or has blanks around it")
+        found.update(keys)
+    return found
+
+
+def _numbered(chunk: Chunk) -> Iterator[tuple[int, bytes]]:
+    """Each line that is not blank, with its number."""
+    for at, line in enumerate(chunk.data.split(b"\n")):
+        if line.strip():
+            yield chunk.first_line + at, line
+
+
+def _diagnose(file: str, chunk: Chunk, otherwise: str) -> IntakeRefusal:
+    """Find the line that breaks a rule. `otherwise` is the parser's own explanation."""
+    for line, data in _numbered(chunk):
+        try:
+            _ANY_OBJECT.decode(data)
+            json.loads(data, object_pairs_hook=_check_keys)
+        except UnicodeDecodeError as error:
+            return WrongEncoding(file, f"byte 0x{error.object[error.start]:02x} is not UTF-8 (latin-1?)", line)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            return MalformedJson(file, str(error), line)
+    return MalformedJson(file, otherwise.partition("\n")[0], chunk.first_line)
+
+
+def _check_keys(pairs: list[tuple[str, object]]) -> None:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"the object has the key {key!r} more than once")
+        if key.strip() != key:
+            raise ValueError(f"the key {key!r} has blanks around it")
