@@ -33,6 +33,7 @@ check: $(INSTALLED) ## format, lint, types, import rules, generated files (no te
 		$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml; fi
 	@if [ -f shared/events/generate.py ]; then echo "check: generated files"; \
 		$(BIN)/python -m shared.events.generate --check; fi
+	@$(BIN)/python -m services.intake.quality.generate --check
 
 judge: $(INSTALLED) ## the FinOps Foundation's FOCUS validator about our exports (needs python3.12, installs it below .judges)
 	@$(BIN)/python -m tests.judges.official
@@ -44,8 +45,9 @@ fix: $(INSTALLED) ## format, and mend what lint can mend by itself
 bench: $(INSTALLED) ## measure throughput as a ratio to this machine's own ceiling
 	@$(BIN)/python -m benchmarks
 
-docs: $(INSTALLED) ## write generated files again: event schemas, AsyncAPI, FOCUS columns
+docs: $(INSTALLED) ## write generated files again: event schemas, AsyncAPI, FOCUS columns, docs/quality.md
 	@$(BIN)/python -m shared.events.generate
+	@$(BIN)/python -m services.intake.quality.generate
 
 lock: $(INSTALLED) ## resolve requirements/*.in into hashed *.txt
 	@$(COMPILE) $(UPGRADE) requirements/dev.in --output-file requirements/dev.txt

@@ -11,8 +11,8 @@ from apportion import jobs, operations, stack
 from services.allocator import cli as allocator
 from services.chargeback import cli as chargeback
 from services.intake import cli as intake
-from services.intake import commands as intake_commands
 from services.intake import exporting_cli
+from services.intake.commands import intake as intake_group
 from services.ledger import cli as ledger
 from synthetic import cli as synthetic
 
@@ -54,9 +54,8 @@ app.command("status", rich_help_panel=STACK)(stack.status)
 app.command("migrate", rich_help_panel=STACK)(operations.migrate_command)
 app.add_typer(operations.topics, name="topics", rich_help_panel=STACK)
 app.command("ingest", rich_help_panel=DAILY)(intake.ingest)
-app.command("deliveries", rich_help_panel=DAILY)(intake.deliveries)
 app.command("export", rich_help_panel=DAILY)(exporting_cli.export)
-app.add_typer(intake_commands.app, name="intake", rich_help_panel=DAILY)
+app.add_typer(intake_group, name="intake", rich_help_panel=DAILY)
 app.add_typer(allocator.rules, name="rules", rich_help_panel=DAILY)
 app.command("allocations", rich_help_panel=DAILY)(allocator.allocations)
 app.add_typer(ledger.period, name="period", rich_help_panel=DAILY)

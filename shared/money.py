@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from decimal import ROUND_HALF_EVEN, Clamped, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from math import isqrt
 from typing import Final
 
 from iso4217 import Currency
@@ -31,6 +32,7 @@ CONTEXT: Final = Context(
 
 _ROUNDING: Final = Context(prec=400, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 _LIMIT: Final = 10**DIGITS_MAX
+_TOLERATED_SUBUNITS_MIN: Final = 100
 
 
 class AmountOutOfRange(ValueError):
@@ -108,6 +110,21 @@ def minor_unit(currency: str) -> int:
     if exponent is None:
         raise UnknownCurrency(currency)
     return int(exponent)
+
+
+def tolerance(rows: int, currency: str) -> Decimal:
+    """How far cost rows may be from the provider's invoice: the rounding variance tolerance of FOCUS 1.4.
+
+        max(100 x subunit, sqrt(rows) x 0.5 x subunit)
+
+    Computed on integers of 1e-18, rounded down, so that comparing an exact difference with it gives the same answer
+    as comparing with the irrational bound.
+
+    Raises:
+        UnknownCurrency: if the currency has no ISO 4217 minor unit.
+    """
+    subunit = 10 ** (SCALE - minor_unit(currency))
+    return from_units(max(_TOLERATED_SUBUNITS_MIN * subunit, isqrt(max(rows, 0) * subunit * subunit // 4)))
 
 
 def text(amount: Decimal) -> str:

@@ -70,6 +70,10 @@ class Remote:
             file.flush()
             destination.hardlink_to(file.name)
 
+    def fetch(self, path: str, to: IO[bytes], **params: str) -> None:
+        """GET bytes as they are to a stream, without holding them in memory. Raises as `get` does."""
+        self._receive(to, path, params)
+
     def fetch_folder(self, path: str, destination: Path) -> Path:
         """GET a tar archive of one folder and write its files by their bare names below `destination`.
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import IO, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -67,6 +67,10 @@ class ServiceCommands:
     def fetch_file(self, path: str, destination: Path, **params: str) -> None:
         """Fetch one file."""
         self._end_on_refusal("fetch_file", path, destination, **params)
+
+    def fetch(self, path: str, to: IO[bytes], **params: str) -> None:
+        """Write what a path answers, as it is, to a stream."""
+        self._end_on_refusal("fetch", path, to, **params)
 
     def fetch_folder(self, path: str, destination: Path) -> Path:
         """Fetch a published folder; returns where it is now."""

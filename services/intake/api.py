@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.intake import provider_invoices, store
+from services.intake import holds, provider_invoices, store
 from services.intake.archive import Archive
 from services.intake.delivering import Worker
 from services.intake.domain.delivery import ArchivedFile
+from services.intake.domain.holding import checked_limit
 from services.intake.domain.styles import Style, StyleDiffers, Terms, UnknownMended
 from services.intake.origins import PartlyDelivered, known
 from services.intake.reading.errors import IntakeRefusal
@@ -65,6 +66,9 @@ class NewDelivery(BaseModel):
 
     source: Source
     files: Annotated[list[FileReference], Field(min_length=1, max_length=1_000)]
+    reject_limit: Annotated[str | None, AfterValidator(checked_limit)] = Field(
+        None, description="Rows (10) or share (0.5%) that may be rejected before it is held; else as the settings say"
+    )
     origins: Origins = Field([], description="Where the files came from; what was delivered before is not again")
     style: Style | None = Field(
         None,
@@ -81,7 +85,7 @@ class NewDelivery(BaseModel):
 
     def terms(self) -> Terms:
         """What is said besides the files."""
-        return Terms(self.style, self.change_style, self.as_of, tuple(self.mends))
+        return Terms(self.style, self.change_style, self.as_of, tuple(self.mends), self.reject_limit)
 
 
 class OriginsOfSource(BaseModel):
@@ -111,12 +115,12 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
 
     @router.post("/deliveries", tags=["deliveries"], status_code=202, responses=_REFUSED_DELIVERIES)
     async def deliver(delivery: NewDelivery) -> dict[str, Any]:
-        """Deliver uploaded files. Watch the delivery's state until it is `complete` or `refused`."""
+        """Deliver uploaded files. Watch the delivery's state until it is `complete`, `refused` or `held`."""
         files = [_archived(archive, file) for file in delivery.files]
         async with engine.begin() as conn:
             created = await _created(conn, delivery, files)
         worker.wake()
-        return _shown(created, worker)
+        return _shown(created, worker, [])
 
     @router.post("/origins/known", tags=["deliveries"])
     async def known_origins(wanted: OriginsOfSource) -> dict[str, str]:
@@ -128,16 +132,19 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
     async def list_deliveries(limit: Annotated[int, Query(ge=1, le=1_000)] = 50) -> list[dict[str, Any]]:
         """The newest deliveries first."""
         async with engine.connect() as conn:
-            return [_shown(delivery, worker) for delivery in await store.listing(conn, limit)]
+            found = await store.listing(conn, limit)
+            decided = await holds.decisions(conn, [one.delivery_id for one in found])
+        return [_shown(one, worker, decided.get(one.delivery_id, [])) for one in found]
 
     @router.get("/deliveries/{delivery_id}", tags=["deliveries"])
     async def show_delivery(delivery_id: str) -> dict[str, Any]:
         """One delivery with its control totals and findings."""
         async with engine.connect() as conn:
             delivery = await store.find(conn, delivery_id)
+            decided = await holds.decisions(conn, [delivery_id])
         if delivery is None:
             raise ApiError(404, "unknown-delivery", f"there is no delivery {delivery_id}")
-        return _shown(delivery, worker)
+        return _shown(delivery, worker, decided.get(delivery_id, []))
 
     @router.post("/provider-invoices", tags=["provider invoices"])
     async def take_invoices(name: FileName, request: Request) -> dict[str, int]:
@@ -174,7 +181,7 @@ def _archived(archive: Archive, file: FileReference) -> ArchivedFile:
     return ArchivedFile(file.name, file.sha256, path.stat().st_size, file.rows)
 
 
-def _shown(delivery: StoredDelivery, worker: Worker) -> dict[str, Any]:
+def _shown(delivery: StoredDelivery, worker: Worker, decisions: list[dict[str, Any]]) -> dict[str, Any]:
     record = msgspec.json.decode(delivery.record) if delivery.record else {}
     reading = worker.progress.get(delivery.delivery_id)
     return {
@@ -190,4 +197,18 @@ def _shown(delivery: StoredDelivery, worker: Worker) -> dict[str, Any]:
         "style": delivery.style,
         "as_of": delivery.as_of.isoformat() if delivery.as_of else None,
         "mends": list(delivery.mends),
+        "reject_limit": delivery.reject_limit,
+        "flagged_rows": delivery.flagged_rows,
+        "hold_reasons": delivery.hold_reasons,
+        "decisions": decisions,
+        "superseded_by": delivery.superseded_by,
+        "ended_at": delivery.ended_at and delivery.ended_at.isoformat(),
+        "seconds": _seconds(delivery),
     } | {name: record.get(name, default) for name, default in _FROM_RECORD.items()}
+
+
+def _seconds(delivery: StoredDelivery) -> float | None:
+    """From the receipt to the end, waiting for people included; None while it has not ended."""
+    if delivery.ended_at is None:
+        return None
+    return round((delivery.ended_at - delivery.received_at).total_seconds(), 3)

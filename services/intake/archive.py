@@ -5,8 +5,8 @@
     <data>/spool/<delivery id>/                           a delivery in work; removed when it is complete
 
 The rows have every column of FOCUS 1.4 (costs, prices and quantities as DECIMAL(38,18), the rest as text), `custom`
-(the `x_` columns as a JSON object), `row_hash`, `occurrence`, `billing_period` and `charge_day`; `identity` is the hash
-of the row as it was delivered, where an appending source's tags were normalised.
+(the `x_` columns as a JSON object), `row_hash`, `occurrence`, `billing_period`, `charge_day` and `flags` (JSON);
+`identity` is the hash of the row as it was delivered, where an appending source's tags were normalised.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ROWS: Final = pa.schema(
     [
         *((column.name, AMOUNT if column.type == "decimal" else TEXT) for column in CANONICAL),
         ("custom", TEXT), ("row_hash", pa.string()), ("occurrence", pa.int32()), ("billing_period", TEXT),
-        ("charge_day", TEXT), ("identity", pa.string()),
+        ("charge_day", TEXT), ("identity", pa.string()), ("flags", TEXT),
     ]
 )  # fmt: skip
 _DICTIONARIES: Final = [field.name for field in ROWS if pa.types.is_dictionary(field.type)]

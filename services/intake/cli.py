@@ -1,4 +1,4 @@
-"""Intake's commands: delivering files and looking at deliveries. Thin HTTP clients."""
+"""Intake's commands: delivering files; `services.intake.commands` has the others. Thin HTTP clients."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from services.intake.commands.listing import show_delivery
+from services.intake.domain.delivery import ENDED
+from services.intake.domain.holding import NotALimit, checked_limit
 from services.intake.domain.styles import Style
 from services.intake.reading import IntakeRefusal, OtherDataset, check_file
 from services.intake.sources.cli import deliver_place, is_place
-from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
-from shared.terminal import table as new_table
+from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, print_json
 
 _POLL_SECONDS = 0.2
+_SETTLED = {"held", *ENDED}
 _intake = ServiceCommands("intake")
 
 
@@ -53,6 +56,13 @@ def ingest(
         list[str] | None,
         typer.Option(metavar="DELIVERY", help="An earlier delivery whose rejected rows these files bring."),
     ] = None,
+    reject_limit: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows (10) or share of the rows (0.5%) that may be rejected before the delivery is held; by default "
+            "what intake's settings say."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Deliver FOCUS files (1.0-preview to 1.4; CSV, JSON Lines or Parquet) and wait until their costs are published.
@@ -64,8 +74,13 @@ def ingest(
 
     A delivery replaces everything that the source delivered before for the payers and billing periods in it, or adds to
     it, as its style says; only the difference is published, so delivering a file again does no harm. Rows that can't be
-    read are kept as dead letters, and the period they belong to can't close before a delivery brings them.
+    read are kept as dead letters, and the period they belong to can't close before a delivery brings them. With more of
+    them than the limit, or with much less than what is in force, the delivery is held: nothing is published until
+    somebody releases it.
+
+    Exit codes: 0 published; 3 held; 2 refused, nothing published; 1 a fault.
     """
+    _check_limit(reject_limit)
     place = next(filter(is_place, files), None)
     if place is not None and len(files) > 1:
         fail("name one folder or URL, or any number of files", BAD_USAGE)
@@ -73,11 +88,8 @@ def ingest(
     if provider_invoices is not None:
         answer = _intake.upload("/v1/provider-invoices", provider_invoices)
         err.print(f"provider invoices: {answer['rows']} lines, {answer['published']} new or changed")
-    terms = {
-        name: said
-        for name, said in (("style", style), ("change_style", change_style), ("as_of", as_of), ("mends", mends))
-        if said
-    }
+    terms = {"style": style, "change_style": change_style, "as_of": as_of, "mends": mends, "reject_limit": reject_limit}
+    terms = {name: said for name, said in terms.items() if said}
     taken = [_take_in(source, file) for file in others]
     if place is not None:
         ended = [_followed(one) for one in deliver_place(place, source, terms)]
@@ -86,32 +98,30 @@ def ingest(
     if as_json:
         print_json({"deliveries": ended, "datasets": taken})
     for delivery in ended:
-        if delivery["state"] == "complete" and not as_json:
-            _show(delivery)
-        if delivery["state"] == "refused":
-            fail(f"no costs were published: {delivery['error']}", BAD_USAGE)
+        if delivery["state"] != "refused" and not as_json:
+            show_delivery(delivery)
+        _fail_unless_complete(delivery)
 
 
-def deliveries(
-    delivery_id: Annotated[str | None, typer.Argument(help="Leave out for the newest ones.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Show the newest deliveries, or one with its totals and findings."""
-    if delivery_id is not None:
-        one = _intake.get(f"/v1/deliveries/{delivery_id}")
-        print_json(one) if as_json else _show(one)
-        return
-    found = _intake.get("/v1/deliveries")
-    if as_json:
-        print_json(found)
-        return
-    table = new_table("delivery", "source", "no.", "state", "rows", "charges", "retractions", "rejected", "files")
-    for one in found:
-        names = ", ".join(file["name"] for file in one["files"])
-        counts = (one["rows_read"], one["charges"], one["retractions"], one["rejected_rows"])
-        table.add_row(one["delivery_id"], one["source"], str(one["ordinal"]), one["state"],
-                      *(f"{count:,}" for count in counts), names)  # fmt: skip
-    out.print(table if found else "no deliveries yet")
+def _check_limit(limit: str | None) -> None:
+    try:
+        checked_limit(limit)
+    except NotALimit as error:
+        fail(str(error), BAD_USAGE)
+
+
+def _fail_unless_complete(delivery: dict[str, Any]) -> None:
+    if delivery["state"] == "refused":
+        fail(f"no costs were published: {delivery['error']}", BAD_USAGE)
+    name = delivery["delivery_id"]
+    if delivery["state"] == "held":
+        fail(
+            f"nothing was published: the delivery is held. Look at `apportion intake quality {name}`, then "
+            f"`apportion intake release {name} --by NAME --reason TEXT`, or cancel it, or deliver a mended export",
+            BLOCKED,
+        )
+    if delivery["state"] != "complete":
+        fail(f"nothing was published: the delivery was held, and is {delivery['state']} now", BLOCKED)
 
 
 def _by_dataset(files: list[str]) -> tuple[list[Path], list[Path]]:
@@ -157,7 +167,7 @@ def _followed(delivery: dict[str, Any]) -> dict[str, Any]:
     """Wait for the end of a delivery."""
     with _progress() as progress:
         task = progress.add_task("waiting", total=None)
-        while delivery["state"] not in {"complete", "refused"}:
+        while delivery["state"] not in _SETTLED:
             time.sleep(_POLL_SECONDS)
             delivery = _intake.get(f"/v1/deliveries/{delivery['delivery_id']}")
             events = sum(delivery["partition_events"])
@@ -175,23 +185,3 @@ def _doing(delivery: dict[str, Any]) -> str:
     if delivery["partition_events"]:
         return f"publishing: {delivery['events_published']:,} of {sum(delivery['partition_events']):,} cost events"
     return f"reading: {delivery['rows_read']:,} rows"
-
-
-def _show(delivery: dict[str, Any]) -> None:
-    out.print(
-        f"delivery {delivery['delivery_id']} of {delivery['source']} is {delivery['state']}: "
-        f"{delivery['rows_read']:,} rows, {delivery['charges']:,} charges and {delivery['retractions']:,} retractions "
-        f"published, {delivery['rejected_rows']:,} rows rejected"
-    )
-    table = new_table("period", "currency", "rows in force", "BilledCost", "EffectiveCost", title="now in force")
-    for total in delivery["snapshot"]:
-        table.add_row(total["billing_period"], total["currency"], f"{total['events']:,}", total["billed_cost"],
-                      total["effective_cost"])  # fmt: skip
-    out.print(table)
-    if delivery["findings"]:
-        findings = new_table("finding", "rows", "what it means", title="look twice at")
-        for finding in delivery["findings"]:
-            findings.add_row(finding["code"], f"{finding['rows']:,}", finding["message"])
-        out.print(findings)
-    if delivery["rejected_rows"]:
-        out.print("see `apportion dead-letters list` for the rejected rows; mend them and deliver again")

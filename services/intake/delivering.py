@@ -2,11 +2,13 @@
 
 Steps, and what a crash right after each one means:
 
-1. **received**: the files are in the archive, the delivery is a row. The next start reads the files.
+1. **received** (or **released**, by a person): the files are in the archive, the delivery is a row. The next start
+   reads the files.
 2. read and normalise the files into the spool, and compare them with the rows in force: the spool is half done, the
    next start wipes it and does it again; files and earlier deliveries never change, so the outcome is the same.
 3. write the plan and fsync the spool: as after 2.
-4. **normalised**: control totals and refused rows are committed; plan and totals are fixed from here on.
+4. **normalised**: control totals and refused rows are committed; plan and totals are fixed from here on. Held
+   deliveries that this one replaces are superseded in the same transaction.
 5. **publishing**: nothing is sent before this is committed; the next start publishes from the checkpoint.
 6. publish part after part, noting acknowledged parts now and then, and archive the rows at the same time: events after
    the checkpoint are sent again under the same sequences, which consumers skip; rows are archived anew if not all are.
@@ -14,7 +16,9 @@ Steps, and what a crash right after each one means:
    older deliveries refused is settled. The next start only removes the spool.
 8. remove the spool.
 
-A file that can't be taken in ends its delivery in **refused** at step 2, before anything was published.
+A file that can't be taken in ends its delivery in **refused** at step 2, before anything was published. A delivery that
+breaks a limit is **held** at step 4 instead: only its report is kept, and nothing of it is published before a person
+releases it, which takes it back to step 1. So what is in force then is what it is compared with.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -29,16 +34,19 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake import metrics, settling, source_styles, store
+from services.intake import holds, metrics, source_styles, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import UNFINISHED, State
 from services.intake.domain.styles import OlderThanInForce, Style, check_age
 from services.intake.domain.tags import Normalisation
+from services.intake.letters import settle_letters
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
 from services.intake.publishing import CostPublisher
+from services.intake.quality.assessing import Assessment
 from services.intake.reading.errors import IntakeRefusal
-from services.intake.records import dead_letters_of, delivery_record, outgoing_delivery
+from services.intake.records import outgoing_delivery
 from services.intake.republishing import Republisher
+from services.intake.settling import Settling
 from services.intake.spool import Part, Spool
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES
@@ -54,9 +62,13 @@ from shared.topics import COSTS
 _IDLE_SECONDS = 0.5
 _BACKOFF_SECONDS_MAX = 5.0
 _CHECKPOINT_PARTS = 8
-_LETTERS_AT_ONCE = 1_000
 
 log = logger(__name__)
+
+
+class _Planned(NamedTuple):
+    prepared: Prepared
+    assessed: Assessment
 
 
 class Worker:
@@ -66,12 +78,13 @@ class Worker:
         self,
         engine: AsyncEngine,
         archive: Archive,
+        settling: Settling,
         bootstrap: str,
         prefix: str,
         threads: int,
         tag_rules: Sequence[Normalisation] = (),
     ) -> None:
-        self._engine, self._archive, self._bootstrap = engine, archive, bootstrap
+        self._engine, self._archive, self._settling, self._bootstrap = engine, archive, settling, bootstrap
         self._prefix, self._threads, self._tag_rules = prefix, threads, tag_rules
         self._republisher = Republisher(engine, archive, prefix)
         self._woken = asyncio.Event()
@@ -106,6 +119,7 @@ class Worker:
         """Take the oldest delivery that no other process works on to its end; False if there is none."""
         async with self._engine.connect() as conn:
             waiting = await store.unfinished(conn)
+            metrics.HELD.set(await holds.count(conn))
         for delivery in waiting:
             async with self._engine.begin() as lock:
                 if await try_lock_transaction(lock, SERVICE, "source", delivery.source):
@@ -131,7 +145,12 @@ class Worker:
 
     async def _deliver(self, delivery_id: str, publisher: Publisher) -> None:
         """Go on from the state that is committed."""
-        steps = {State.RECEIVED: self._prepare, State.NORMALISED: self._begin, State.PUBLISHING: self._publish}
+        steps = {
+            State.RECEIVED: self._prepare,
+            State.RELEASED: self._prepare,
+            State.NORMALISED: self._begin,
+            State.PUBLISHING: self._publish,
+        }
         while (delivery := await self._stored(delivery_id)).state in steps:
             await steps[delivery.state](delivery, publisher)
         await asyncio.to_thread(self._archive.forget_spool, delivery_id)
@@ -152,7 +171,7 @@ class Worker:
         failpoints.reach("intake.received")
         try:
             with metrics.READ_SECONDS.time():
-                prepared = await self._read_and_plan(delivery, preparation)
+                prepared, assessed = await self._read_and_plan(delivery, preparation)
         except (IntakeRefusal, OlderThanInForce) as error:
             await self._refuse(delivery, str(error))
         except (duckdb.Error, pa.ArrowException) as error:
@@ -160,10 +179,9 @@ class Worker:
             await self._refuse(delivery, f"the files can't be read: {str(error).partition(chr(10))[0]}")
         else:
             failpoints.reach("intake.planned")
-            await self._normalised(delivery, preparation, prepared)
-            failpoints.reach("intake.normalised")
+            await self._settling.settle(delivery, preparation, prepared, assessed)
 
-    async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> Prepared:
+    async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> _Planned:
         log.info("delivery begins", delivery_id=delivery.delivery_id, source=delivery.source)
         known = await self._files_known(delivery)
         scopes = await asyncio.to_thread(preparation.read, delivery.files, known)
@@ -174,7 +192,8 @@ class Worker:
                 check_age(delivery.as_of, await source_styles.ages(conn, delivery.source, set(scopes)))
             former = await store.in_force(conn, delivery.source, set(scopes))
         in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
-        return await asyncio.to_thread(preparation.plan, in_force)
+        prepared = await asyncio.to_thread(preparation.plan, in_force)
+        return _Planned(prepared, await self._settling.assess(delivery, preparation, prepared, in_force))
 
     async def _files_known(self, delivery: StoredDelivery) -> set[str]:
         if delivery.style is Style.OVERWRITE:
@@ -187,20 +206,6 @@ class Worker:
         async with self._engine.begin() as conn:
             await store.advance(conn, delivery, State.REFUSED, error=error)
         metrics.DELIVERIES.labels(State.REFUSED).inc()
-
-    async def _normalised(self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared) -> None:
-        reading = preparation.reading
-        record = delivery_record(delivery, reading, prepared)
-        topic = self._prefix + COSTS.name
-        async with self._engine.begin() as conn:
-            await store.advance(conn, delivery, State.NORMALISED, record=record, rows_read=reading.rows)
-            for letters in dead_letters_of(delivery, topic, preparation.spool.rejections(), _LETTERS_AT_ONCE):
-                await store.keep_letters(conn, letters)
-                await enqueue(conn, STREAM_TABLES.outbox, [letter.announcement(SERVICE) for letter in letters])
-        metrics.REJECTED.inc(reading.rejected)
-        for (rules, step), rows in reading.observations.tag_steps.items():
-            metrics.TAGGED.labels(rules, step).inc(rows)
-        log.info("delivery normalised", delivery_id=delivery.delivery_id, rows=reading.rows, rejected=reading.rejected)
 
     async def _begin(self, delivery: StoredDelivery, _publisher: Publisher) -> None:
         async with self._engine.begin() as conn:
@@ -225,7 +230,7 @@ class Worker:
                 conn, delivery, State.COMPLETE, parts_published=len(parts), events_published=outcomes[1]
             )
             await store.put_in_force(conn, delivery, scopes)
-            await settling.settle_letters(conn, delivery)
+            await settle_letters(conn, delivery)
             await enqueue(conn, STREAM_TABLES.outbox, [outgoing_delivery(delivery, self._prefix)])
         failpoints.reach("intake.completed")
         metrics.DELIVERIES.labels(State.COMPLETE).inc()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS: Final = Counter("apportion_intake_events_published_total", "Cost events acknowledged by Kafka")
 DELIVERIES: Final = Counter("apportion_intake_deliveries_total", "Deliveries that came to their end", ["state"])
-REJECTED: Final = Counter("apportion_intake_rejected_rows_total", "Rows that were refused")
+REJECTED: Final = Counter("apportion_intake_rejected_rows_total", "Rows that were refused", ["code"])
+FLAGS: Final = Counter("apportion_intake_flags_total", "Flags on accepted rows", ["code"])
+HELD: Final = Gauge("apportion_intake_held_deliveries", "Deliveries that are held until a person decides")
 TAGGED: Final = Counter(
     "apportion_intake_tags_normalised_rows_total", "Rows whose tags a rule changed", ["rules", "step"]
 )

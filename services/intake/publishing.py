@@ -131,10 +131,11 @@ def _runs(partitions: pa.ChunkedArray) -> list[tuple[int, int]]:
 
 def _events_sql(delivery_id: str, kind: str, names: Sequence[str]) -> str:
     pieces = ", ".join(sorted(name for name in names if name.startswith(PIECE)))
+    flags = "',\"flags\":' || flags, " if "flags" in names else ""
     return (
         f"""SELECT concat('{{"delivery_id":"{delivery_id}","partition":', partition, ',"sequence":', sequence, """  # noqa: S608
         f"""',"kind":"{kind}","billing_period":"', billing_period, '","charge_day":"', charge_day, """
-        f"""'","row_hash":"', row_hash, '","occurrence":', occurrence, ',', {pieces}, '}}') FROM event_rows"""
+        f"""'","row_hash":"', row_hash, '","occurrence":', occurrence, {flags}',', {pieces}, '}}') FROM event_rows"""
     )
 
 

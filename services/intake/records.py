@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from itertools import islice
 
 import msgspec
 
+from services.intake.domain.findings import Noted
 from services.intake.domain.rejection import Rejection
 from services.intake.preparing import Prepared, Reading
 from services.intake.store import StoredDelivery
@@ -21,7 +22,7 @@ _EVENT_TYPE = "finops.delivery.v1"
 REJECTION_CODE = "row-rejected"
 
 
-def delivery_record(delivery: StoredDelivery, reading: Reading, prepared: Prepared) -> bytes:
+def delivery_record(delivery: StoredDelivery, reading: Reading, prepared: Prepared, findings: Sequence[Noted]) -> bytes:
     """The Delivery, encoded. Written once, so that it is the same however often it is published."""
     return encode(
         Delivery(
@@ -37,7 +38,7 @@ def delivery_record(delivery: StoredDelivery, reading: Reading, prepared: Prepar
             retractions=prepared.retractions,
             rejected_rows=reading.rejected,
             rejected_periods=rejected_periods(reading, prepared),
-            findings=[Finding(**noted._asdict()) for noted in (*reading.observations.findings(), *prepared.noted)],
+            findings=[Finding(**noted._asdict()) for noted in (*findings, *prepared.noted)],
             content_hash=prepared.content_hash,
             style=delivery.style.value,
             as_of="" if delivery.as_of is None else delivery.as_of.astimezone(UTC).isoformat(),

@@ -1,57 +1,98 @@
-"""Settling what deliveries refused, once later ones of their source bring it. In the caller's transaction."""
+"""What becomes of a planned delivery: it goes on, or it is held. One transaction either way.
+
+The report and the rejected rows are on disk before; a crash between leaves files that the next attempt writes again.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import asyncio
+from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.intake import holding, holds, metrics, store
+from services.intake.domain.delivery import State
+from services.intake.holding import Limits, Measured
+from services.intake.preparing import InForce, Preparation, Prepared
+from services.intake.quality.assessing import Assessment, assess
+from services.intake.quality.files import QualityFiles
+from services.intake.quality.sums import KnownInvoice
+from services.intake.records import dead_letters_of, delivery_record
 from services.intake.store import StoredDelivery
-from services.intake.tables import STREAM_TABLES, deliveries
-from shared import dead_letters
-from shared.events import Delivery, decode
-from shared.rejections import answered
+from services.intake.tables import SERVICE, STREAM_TABLES, provider_invoices
+from shared import failpoints
+from shared.observability import logger
+from shared.outbox import enqueue
+from shared.topics import COSTS
 
-_Place = tuple[str, str | None, str | None]
-"""Delivery, payer and period that refused rows belong to."""
+_LETTERS_AT_ONCE = 1_000
+
+log = logger(__name__)
 
 
-async def settle_letters(conn: AsyncConnection, delivery: StoredDelivery) -> None:
-    """Settle the refused rows of a source's older deliveries that this one, with those in between, answers for."""
-    letters = await _open(conn, delivery)
-    if not letters:
+class Settling:
+    """Settles deliveries of one intake."""
+
+    def __init__(self, engine: AsyncEngine, files: QualityFiles, limits: Limits, prefix: str) -> None:
+        self._engine, self._files, self._limits, self._prefix = engine, files, limits, prefix
+
+    async def assess(
+        self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, in_force: Sequence[InForce]
+    ) -> Assessment:
+        """Assess a planned delivery."""
+        async with self._engine.connect() as conn:
+            invoices = await _known_invoices(conn, {scope.billing_period for scope in prepared.scopes})
+        spool, reading = preparation.spool, preparation.reading
+        return await asyncio.to_thread(assess, delivery, spool, reading, prepared, in_force, invoices)
+
+    async def settle(
+        self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, assessed: Assessment
+    ) -> None:
+        """Keep the report of a planned delivery, and move it on."""
+        spool, reading = preparation.spool, preparation.reading
+        await asyncio.to_thread(self._files.keep, assessed.report, spool.rejections())
+        failpoints.reach("intake.assessed")
+        measured = Measured(prepared.scopes, reading.rows, reading.rejected, assessed.before, assessed.after)
+        async with self._engine.begin() as conn:
+            verdict = await holding.judge(conn, self._limits, delivery, measured)
+            values = {
+                "record": delivery_record(delivery, reading, prepared, assessed.findings), "rows_read": reading.rows,
+                "flagged_rows": assessed.report.rows.flagged,
+            }  # fmt: skip
+            if verdict.reasons:
+                await holds.hold(conn, delivery, verdict.reasons, prepared.scopes, **values)
+            else:
+                await store.advance(conn, delivery, State.NORMALISED, **values, hold_reasons=[], held_scopes=[])
+                await holds.supersede(conn, verdict.replaces, delivery)
+                await self._keep_letters(conn, delivery, preparation)
+        failpoints.reach("intake.held" if verdict.reasons else "intake.normalised")
+        _count(delivery, assessed, verdict)
+
+    async def _keep_letters(self, conn: AsyncConnection, delivery: StoredDelivery, preparation: Preparation) -> None:
+        topic = self._prefix + COSTS.name
+        for letters in dead_letters_of(delivery, topic, preparation.spool.rejections(), _LETTERS_AT_ONCE):
+            await store.keep_letters(conn, letters)
+            await enqueue(conn, STREAM_TABLES.outbox, [letter.announcement(SERVICE) for letter in letters])
+
+
+async def _known_invoices(conn: AsyncConnection, periods: set[str]) -> list[KnownInvoice]:
+    query = select(provider_invoices).where(provider_invoices.c.billing_period.in_(periods))
+    return [
+        KnownInvoice(row.issuer, row.invoice_id, row.billing_period, row.currency, row.amount, row.status)
+        for row in await conn.execute(query)
+    ]
+
+
+def _count(delivery: StoredDelivery, assessed: Assessment, verdict: holding.Verdict) -> None:
+    """Metrics and log; rows of a held delivery are counted when it goes on."""
+    if verdict.reasons:
+        reasons = [reason.message for reason in verdict.reasons]
+        log.warning("delivery held", delivery_id=delivery.delivery_id, reasons=reasons)
         return
-    records = await _records(conn, delivery)
-    settled = []
-    for (delivery_id, account, period), ids in letters.items():
-        earlier = records[delivery_id]
-        later = [one for one in records.values() if one.ordinal > earlier.ordinal]
-        if answered(earlier, account, period, later):
-            settled += ids
-    if settled:
-        await dead_letters.settle(conn, STREAM_TABLES.letters, settled, "superseded")
-
-
-async def _open(conn: AsyncConnection, delivery: StoredDelivery) -> dict[_Place, list[str]]:
-    letters = STREAM_TABLES.letters
-    query = select(letters.c.dead_letter_id, letters.c.place, letters.c.billing_period).where(
-        letters.c.state == "open",
-        letters.c.place["source"].astext == delivery.source,
-        letters.c.place["delivery"].astext != delivery.delivery_id,
-    )
-    found: dict[_Place, list[str]] = defaultdict(list)
-    for letter_id, place, period in await conn.execute(query):
-        found[place["delivery"], place.get("billing_account_id"), period].append(letter_id)
-    return found
-
-
-async def _records(conn: AsyncConnection, delivery: StoredDelivery) -> dict[str, Delivery]:
-    """The source's deliveries up to this one, as they say it themselves."""
-    query = select(deliveries.c.record).where(
-        deliveries.c.source == delivery.source,
-        deliveries.c.ordinal <= delivery.ordinal,
-        deliveries.c.record.is_not(None),
-    )
-    decoded = [decode(Delivery, record) for record in (await conn.execute(query)).scalars()]
-    return {one.delivery_id: one for one in decoded}
+    for rejected in assessed.report.rejected:
+        metrics.REJECTED.labels(rejected.code).inc(rejected.rows)
+    for flag in assessed.report.flags:
+        metrics.FLAGS.labels(flag.code).inc(flag.rows)
+    rows = assessed.report.rows
+    log.info("delivery normalised", delivery_id=delivery.delivery_id, rows=rows.read, rejected=rows.rejected)

@@ -20,7 +20,7 @@ from services.intake.archive import sync
 from services.intake.domain.rejection import Rejection
 from services.intake.reading.body import PIECE
 
-_EVENT_COLUMNS: Final = frozenset({"row_hash", "partition", "billing_period", "charge_day", "occurrence"})
+_EVENT_COLUMNS: Final = frozenset({"row_hash", "partition", "billing_period", "charge_day", "occurrence", "flags"})
 _LZ4: Final = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
 

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import source_styles
-from services.intake.domain.delivery import UNFINISHED, ArchivedFile, Scope, State, check_step, delivery_id
+from services.intake.domain.delivery import ENDED, UNFINISHED, ArchivedFile, Scope, State, check_step, delivery_id
 from services.intake.domain.styles import Style, Terms
 from services.intake.origins import delivered_as, keep, known
 from services.intake.tables import SERVICE, STREAM_TABLES, deliveries, scopes
@@ -40,9 +40,15 @@ class StoredDelivery:
     events_published: int
     record: bytes | None
     error: str | None
-    style: Style = Style.OVERWRITE
-    as_of: datetime | None = None
-    mends: tuple[str, ...] = ()
+    style: Style
+    as_of: datetime | None
+    mends: tuple[str, ...]
+    reject_limit: str | None
+    hold_reasons: list[dict[str, str]]
+    held_scopes: list[list[str]]
+    superseded_by: str | None
+    flagged_rows: int
+    ended_at: datetime | None
 
 
 _STORED: Final = tuple(one.name for one in fields(StoredDelivery))
@@ -77,7 +83,7 @@ async def _created(conn: AsyncConnection, source: str, files: Sequence[ArchivedF
     row = {
         "delivery_id": delivery_id(source, ordinal, files), "source": source, "ordinal": ordinal,
         "state": State.RECEIVED, "files": [_as_json(file) for file in files], "style": style, "as_of": terms.as_of,
-        "mends": list(terms.mends),
+        "mends": list(terms.mends), "reject_limit": terms.reject_limit,
     }  # fmt: skip
     return _stored((await conn.execute(insert(deliveries).values(row).returning(deliveries))).one())
 
@@ -121,7 +127,7 @@ async def advance(conn: AsyncConnection, delivery: StoredDelivery, following: St
     moved = await conn.execute(
         update(deliveries)
         .where(deliveries.c.delivery_id == delivery.delivery_id, deliveries.c.state == delivery.state)
-        .values(state=following, **values)
+        .values(state=following, **({"ended_at": func.clock_timestamp()} if following in ENDED else {}), **values)
     )
     if moved.rowcount != 1:
         raise Fenced(f"delivery {delivery.delivery_id}")

@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -52,9 +53,27 @@ deliveries = Table(
     Column("as_of", DateTime(timezone=True), comment="when the provider made the snapshot, if known"),
     Column("mends", JSONB, nullable=False, server_default="[]", comment="deliveries whose refused rows it holds"),
     Column("republish", Text, comment="asked, or why it could not be published again"),
+    Column("reject_limit", Text, comment="rows or percentage that may be rejected; null: as the settings say"),
+    Column("hold_reasons", JSONB, nullable=False, server_default="[]", comment="code and message of each"),
+    Column("held_scopes", JSONB, nullable=False, server_default="[]", comment="payer and period of each, while held"),
+    Column("superseded_by", Text, comment="the newer delivery that replaced it while it was held"),
+    Column("flagged_rows", BigInteger, nullable=False, server_default="0", comment="accepted rows that carry flags"),
+    Column("ended_at", DateTime(timezone=True), comment="when nothing more could come"),
     UniqueConstraint("source", "ordinal"),
     CheckConstraint("state IN (" + ", ".join(f"'{state}'" for state in State) + ")", name="state"),
     Index("ix_deliveries_state", "state"),
+)
+
+hold_decisions = Table(
+    "hold_decisions",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("delivery_id", Text, nullable=False),
+    Column("decision", Text, nullable=False, comment="released or cancelled"),
+    Column("decided_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index("ix_hold_decisions_delivery_id", "delivery_id"),
 )
 
 scopes = Table(
@@ -63,9 +82,7 @@ scopes = Table(
     Column("source", Text, primary_key=True),
     Column("billing_account_id", Text, primary_key=True),
     Column("billing_period", Text, primary_key=True),
-    Column(
-        "delivery_id", Text, primary_key=True, comment="the delivery whose rows are in force; one, if it overwrites"
-    ),
+    Column("delivery_id", Text, primary_key=True, comment="the delivery whose rows are in force"),
     Column("as_of", DateTime(timezone=True), comment="the newest snapshot's"),
 )
 

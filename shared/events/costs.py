@@ -29,6 +29,12 @@ class CostEvent(Contract, frozen=True, kw_only=True):
     occurrence: Annotated[int, msgspec.Meta(ge=0, description="Numbers equal rows of one delivery from 0")]
     charge: Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": "#/$defs/FocusCharge"})]
     custom: dict[str, str] = {}
+    flags: Annotated[
+        list[str],
+        msgspec.Meta(
+            description="Codes of what to look twice at, see docs/quality.md; none on retractions; not part of the hash"
+        ),
+    ] = []
 
 
 class DeliveredFile(Contract, frozen=True, kw_only=True):

@@ -13,22 +13,33 @@ class State(StrEnum):
     """Where a delivery is on its way; see `services.intake.delivering` for what a crash in each one means."""
 
     RECEIVED = "received"
+    HELD = "held"
+    RELEASED = "released"
     NORMALISED = "normalised"
     PUBLISHING = "publishing"
     COMPLETE = "complete"
     REFUSED = "refused"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
 
 
 _NEXT: Final[dict[State, frozenset[State]]] = {
-    State.RECEIVED: frozenset({State.NORMALISED, State.REFUSED}),
+    State.RECEIVED: frozenset({State.NORMALISED, State.HELD, State.REFUSED}),
+    State.HELD: frozenset({State.RELEASED, State.RECEIVED, State.CANCELLED, State.SUPERSEDED}),
+    State.RELEASED: frozenset({State.NORMALISED, State.HELD, State.REFUSED}),
     State.NORMALISED: frozenset({State.PUBLISHING}),
     State.PUBLISHING: frozenset({State.COMPLETE}),
     State.COMPLETE: frozenset(),
     State.REFUSED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.SUPERSEDED: frozenset(),
 }
 
-UNFINISHED: Final = tuple(state for state, following in _NEXT.items() if following)
-"""The states that a restarted service goes on from."""
+UNFINISHED: Final = tuple(state for state, following in _NEXT.items() if following and state is not State.HELD)
+"""The states that a restarted service goes on from; a held delivery waits for a person."""
+
+ENDED: Final = tuple(state for state, following in _NEXT.items() if not following)
+"""The states that nothing comes after."""
 
 
 class ImpossibleStep(RuntimeError):

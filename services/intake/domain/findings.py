@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Final, NamedTuple
@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 from shared.money import ZERO
 
 _EXACT: Final = Context(prec=1_000)
+EXAMPLES_MAX: Final = 5
+"""Examples that are kept of each flag."""
 
 
 class Noted(NamedTuple):
@@ -29,6 +31,15 @@ class IssuerCosts(NamedTuple):
     effective_fractions: int
 
 
+class FlagExample(NamedTuple):
+    """A flagged row: where it is in its file, and the values, as read, that the flag is about."""
+
+    code: str
+    file: str
+    line: int
+    values: dict[str, str]
+
+
 @dataclass(slots=True)
 class Observations:
     """What was counted while reading; parts of a delivery are added up with `add`.
@@ -45,6 +56,7 @@ class Observations:
     missing: Counter[str] = field(default_factory=Counter)
     unknown_columns: Counter[str] = field(default_factory=Counter)
     tag_steps: Counter[tuple[str, str]] = field(default_factory=Counter)
+    examples: dict[str, list[FlagExample]] = field(default_factory=dict)
 
     def add(self, other: Observations) -> None:
         """Add what was counted in another part."""
@@ -59,6 +71,15 @@ class Observations:
         self.missing.update(other.missing)
         self.unknown_columns.update(other.unknown_columns)
         self.tag_steps.update(other.tag_steps)
+        for examples in other.examples.values():
+            self.add_examples(examples)
+
+    def add_examples(self, examples: Iterable[FlagExample]) -> None:
+        """Add examples of flags, as long as there are few of the same."""
+        for example in examples:
+            known = self.examples.setdefault(example.code, [])
+            if len(known) < EXAMPLES_MAX:
+                known.append(example)
 
     def add_residue(self, column: str, currency: str, residue: Decimal, times: int = 1) -> None:
         """Add what rounding took away from `times` equal amounts."""

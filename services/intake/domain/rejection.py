@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+_CODES: Final = {
+    "must be a decimal number": "amount-unreadable",
+    "must have at most": "amount-too-large",
+    "must be a UTC date": "date-unreadable",
+    "must be an ISO 4217": "currency-unknown",
+    "FOCUS and the books need a value": "value-missing-for-booking",
+}
+OTHER_RULE: Final = "row-rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +38,8 @@ class Rejection:
         """What a person reads."""
         shown = "no value" if self.value is None else repr(self.value)
         return f"{self.file}, line {self.line}: {self.column} has {shown}, but {self.rule}"
+
+    @property
+    def code(self) -> str:
+        """The stable code of the broken rule: what reports, metrics and docs name it by."""
+        return next((code for beginning, code in _CODES.items() if self.rule.startswith(beginning)), OTHER_RULE)

@@ -31,12 +31,14 @@ class Terms:
         change_style: the source delivers in another way from now on.
         as_of: when the provider made the snapshot; None if nobody knows.
         mends: deliveries of the source whose refused rows this one brings in readable form.
+        reject_limit: rows or share of the rows that may be refused before it is held; None for what the settings say.
     """
 
     style: Style | None = None
     change_style: bool = False
     as_of: datetime | None = None
     mends: tuple[str, ...] = ()
+    reject_limit: str | None = None
 
 
 class StyleDiffers(ValueError):
@@ -55,7 +57,9 @@ class UnknownMended(ValueError):
     """A delivery says that it mends one which its source never made."""
 
     def __init__(self, source: str, delivery_id: str) -> None:
-        super().__init__(f"source {source} has no delivery {delivery_id} to mend; `apportion deliveries` lists them")
+        super().__init__(
+            f"source {source} has no delivery {delivery_id} to mend; `apportion intake deliveries` lists them"
+        )
 
 
 class OlderThanInForce(ValueError):

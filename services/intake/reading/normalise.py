@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from services.intake.domain.findings import Observations
 from services.intake.domain.rejection import Rejection
 from services.intake.domain.tags import AS_DELIVERED
+from services.intake.quality.flags import Examples, flags_column, source_bits
 from services.intake.reading import values
 from services.intake.reading.body import body_pieces, custom_objects, row_hashes, row_partitions
 from services.intake.reading.layout import Layout
@@ -30,6 +31,8 @@ REQUIRED: Final = (
 AMOUNT: Final = pa.decimal128(38, 18)
 _RULES: Final = {"decimal": values.amounts, "datetime": values.instants, "json": values.objects}
 _NO_VALUE: Final = "FOCUS and the books need a value here"
+_SOURCE_BITS: Final = "source_bits"
+_RAW_ROW: Final = "raw_row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class NormalChunk:
     """Accepted rows in the order of the file, refused ones, and what was observed.
 
     The table has the canonical columns that the file has (text as dictionaries, amounts as decimals), `custom` (a JSON
-    object), the pieces of the body, `row_hash`, `partition`, `billing_period` and `charge_day`; of an appending source,
-    where tag rules changed something, `identity`, the hash of the row as it was delivered.
+    object), the pieces of the body, `row_hash`, `partition`, `billing_period`, `charge_day` and `flags`; of a source
+    that appends, where tag rules changed something, `identity`, the hash of the row as it was delivered.
     """
 
     table: pa.Table
@@ -55,6 +58,7 @@ class Normaliser:
         self._file, self._layout, self._partitions = file, layout, partitions
         self._tagger, self._appends = tagger, appends
         self._connection = duckdb.connect(config={"threads": 1, "memory_limit": "128MB"})
+        self._examples = Examples(file, layout)
 
     def close(self) -> None:
         """Release the connection."""
@@ -67,12 +71,17 @@ class Normaliser:
         chunk = pa.table({name: canonical.column for name, canonical in columns.items()})
         for position in self._layout.custom.values():
             chunk = chunk.append_column(f"c{position}", raw.table.column(position))
+        chunk = chunk.append_column(_SOURCE_BITS, source_bits(self._layout, raw, columns))
+        chunk = chunk.append_column(_RAW_ROW, pa.array(range(chunk.num_rows), pa.int32()))
         if keep is not None:
             chunk = chunk.filter(keep)
         observed = observe(self._layout, chunk, columns, keep)
         if self._tagger is not None:
             chunk, observed.tag_steps = apply_rules(self._tagger, self._layout, chunk)
-        return NormalChunk(self._render(self._by_partition(chunk)), rejections, observed)
+        chunk = self._by_partition(chunk)
+        rendered = self._render(chunk)
+        observed.add_examples(self._examples.pick(_flat(rendered.column("flags")), chunk.column(_RAW_ROW), raw))
+        return NormalChunk(rendered, rejections, observed)
 
     def _canonical(self, name: str, table: pa.Table) -> Canonical:
         column = _first_value([_flat(table.column(position)) for position in self._layout.charge[name]])
@@ -126,6 +135,7 @@ class Normaliser:
         custom = custom_objects(own | delivered_tags(chunk), chunk.num_rows)
         pieces = body_pieces(charge, custom)
         columns: dict[str, Any] = {name: _typed(name, column) for name, column in charge.items()}
+        flags = flags_column(charge, columns, chunk.column(_SOURCE_BITS))
         columns |= {"custom": custom, "row_hash": row_hashes(self._connection, pieces), **pieces}
         if self._appends and AS_DELIVERED in chunk.column_names:
             as_delivered = body_pieces(charge | tags_before(chunk), custom_objects(own, chunk.num_rows))
@@ -133,6 +143,7 @@ class Normaliser:
         columns["partition"] = chunk.column("partition")
         columns["billing_period"] = _prefix(charge["BillingPeriodStart"], 7)
         columns["charge_day"] = _prefix(charge["ChargePeriodStart"], 10)
+        columns["flags"] = flags
         return pa.table(columns).combine_chunks()
 
 

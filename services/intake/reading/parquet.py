@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from services.intake.domain.instants import NotAnInstant, utc_text
 from services.intake.reading.errors import UnreadableParquet
@@ -47,12 +48,27 @@ def parquet_columns(file: str, path: Path) -> list[ParquetColumn]:
 
 
 def parquet_query(columns: Sequence[ParquetColumn], path: Path) -> str:
-    """SQL for all columns as text (`c0`, `c1`...), empty text and `NULL` as null.
+    """SQL for all columns as text (`c0`, `c1`...), `NULL` as null.
 
     Doubles come in the shortest text that means the same double; nested types as JSON.
     """
-    texts = [f"nullif(nullif({_as_text(column)}, ''), 'NULL') AS c{at}" for at, column in enumerate(columns)]
+    texts = [f"nullif({_as_text(column)}, 'NULL') AS c{at}" for at, column in enumerate(columns)]
     return f"SELECT {', '.join(texts)} FROM {_source(path)}"  # noqa: S608
+
+
+class EmptyTexts:
+    """Makes empty texts null; `rows` masks the rows of a batch that had any, None if there are none."""
+
+    def __init__(self) -> None:
+        self.rows: Any = None
+
+    def removed(self, texts: pa.Array) -> pa.Array:
+        """A column without its empty texts."""
+        empty = pc.fill_null(pc.equal(texts, ""), False)
+        if not pc.any(empty).as_py():
+            return texts
+        self.rows = empty if self.rows is None else pc.or_(self.rows, empty)
+        return pc.if_else(empty, pa.scalar(None, texts.type), texts)
 
 
 def canonical_text(column: ParquetColumn, texts: pa.DictionaryArray) -> pa.DictionaryArray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -19,7 +19,7 @@ from services.intake.reading.csv_chunks import Chunk, chunks, diagnose, records,
 from services.intake.reading.errors import EmptyFile, NotFocus, UnreadableParquet
 from services.intake.reading.json_lines import LineParser, column_names, line_chunks, line_numbers, with_null_columns
 from services.intake.reading.layout import Layout, layout_of
-from services.intake.reading.parquet import ParquetColumn, canonical_text, parquet_columns, parquet_query
+from services.intake.reading.parquet import EmptyTexts, ParquetColumn, canonical_text, parquet_columns, parquet_query
 from services.intake.reading.source import JSON_LINES, Format, format_of, text_blocks
 
 TEXT: Final = pa.dictionary(pa.int32(), pa.string())
@@ -32,10 +32,12 @@ class RawChunk:
     """Rows as text, columns by position (`c0`, `c1`...), nulls for empty text and for `NULL`.
 
     `line_of` tells the file's line of a row of the chunk; for CSV it reads the chunk again, so ask about few.
+    `empty_texts` masks the rows that had an empty text where null is meant, None if none had. CSV can't tell them.
     """
 
     table: pa.Table
     line_of: Callable[[list[int]], list[int]]
+    empty_texts: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +165,12 @@ def _parquet_parser(
     facts: FileFacts, columns: Sequence[ParquetColumn], batch: pa.RecordBatch, first_row: int
 ) -> Callable[[], RawChunk]:
     def parse() -> RawChunk:
-        texts = {}
+        texts, empty = {}, EmptyTexts()
         for at, (column, values) in enumerate(zip(columns, batch.columns, strict=True)):
-            encoded = values.dictionary_encode()
+            encoded = empty.removed(values).dictionary_encode()
             if pc.any(pc.match_substring(encoded.dictionary, "\0")).as_py():
                 raise NotFocus(facts.name, f"column {column.name} holds a NUL character")
             texts[f"c{at}"] = canonical_text(column, encoded)
-        return RawChunk(pa.table(texts), lambda rows: [first_row + row for row in rows])
+        return RawChunk(pa.table(texts), lambda rows: [first_row + row for row in rows], empty.rows)
 
     return parse

@@ -82,7 +82,7 @@ class Watch:
             return self._problem(found.label, error)
         shown = {name: ended[name] for name in ("delivery_id", "state", "rows_read", "charges", "retractions", "error")}
         self.report({"event": "delivered", "label": found.label, **shown})
-        return bool(ended["state"] != "refused")
+        return ended["state"] not in {"refused", "held"}
 
     def _follow(self, delivery: dict[str, Any]) -> dict[str, Any]:
         """Until intake is done with it, or the watch is to stop: intake goes on by itself."""

@@ -12,8 +12,7 @@ from decimal import Decimal
 
 from services.ledger.domain.amounts import magnitude, subtract
 from services.ledger.domain.facts import CostTotal, ProviderInvoice
-from services.ledger.domain.tolerance import tolerance
-from shared.money import ZERO, add, minor_unit, round_half_even, total
+from shared.money import ZERO, add, minor_unit, round_half_even, tolerance, total
 
 
 @dataclass(frozen=True, slots=True)

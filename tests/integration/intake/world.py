@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy.local.ports import free_port
+from services.intake.domain.delivery import ENDED
 from shared import topic_admin
 from shared.database import create_engine, migrate
 from shared.events import CostEvent, Delivery, ProviderInvoice, Totals, decode
@@ -44,8 +46,8 @@ class World:
         await migrate(engine, "intake")
         await engine.dispose()
 
-    def start(self, failpoint: str = "") -> None:
-        """Start the service and wait until it is ready, or has died at the failpoint."""
+    def start(self, failpoint: str = "", *, reject_limit: str = "100%", shrink_share: str = "1") -> None:
+        """Start the service and wait until it is ready, or has died at the failpoint. By default it holds nothing."""
         environment = {
             **os.environ,
             "APPORTION_KAFKA_BOOTSTRAP": self.bootstrap,
@@ -54,11 +56,13 @@ class World:
             "APPORTION_DATA_DIR": str(self.directory / "data"),
             "APPORTION_INTAKE_HTTP_PORT": str(self.port),
             "APPORTION_FAILPOINT": failpoint,
+            "APPORTION_INTAKE_REJECT_LIMIT": reject_limit,
+            "APPORTION_INTAKE_SHRINK_SHARE": shrink_share,
         }
         with (self.directory / "intake.log").open("ab") as log:
             self._process = subprocess.Popen([sys.executable, "-m", "services.intake"], env=environment, stderr=log)
         process = self._process
-        self._until(lambda: process.poll() is not None or self._ready(), "ready")
+        self.until(lambda: process.poll() is not None or self._ready(), "ready")
 
     def died(self) -> int:
         """Wait until the process is dead; the signal that killed it."""
@@ -98,14 +102,33 @@ class World:
 
         def ended() -> bool:
             found.update(self.http.get(f"/v1/deliveries/{delivery_id}").json())
-            return found["state"] in {"complete", "refused"}
+            return found["state"] in {"held", *ENDED}
 
-        self._until(ended, f"delivery {delivery_id} has ended")
+        self.until(ended, f"delivery {delivery_id} has ended")
         return found
 
     def deliver(self, source: str, *files: Path, **terms: object) -> dict[str, Any]:
         """Deliver files and wait."""
         return self.finish(self.begin(source, files, **terms))
+
+    def decide(self, decision: str, delivery_id: str) -> httpx.Response:
+        """Release or cancel a held delivery."""
+        body = {"by": "ann", "reason": "the provider says so"}
+        return self.http.post(f"/v1/deliveries/{delivery_id}/{decision}", json=body)
+
+    def decide_and_die(self, decision: str, delivery_id: str) -> None:
+        """Decide while the service is to die of it."""
+        with contextlib.suppress(httpx.TransportError):
+            self.decide(decision, delivery_id)
+        assert self.died() == signal.SIGKILL
+
+    def beside(self) -> World:
+        """Another process of the same intake: the same database, topics and data directory."""
+        return World(self.bootstrap, self.database_url, self.prefix, self.directory)
+
+    def state(self, delivery_id: str) -> str:
+        """A delivery's state now."""
+        return str(self.http.get(f"/v1/deliveries/{delivery_id}").json()["state"])
 
     def invoices(self, file: Path) -> httpx.Response:
         """Upload provider invoices."""
@@ -171,7 +194,8 @@ class World:
         except httpx.TransportError:
             return False
 
-    def _until(self, condition: Any, what: str) -> None:
+    def until(self, condition: Any, what: str) -> None:
+        """Wait for something."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not condition():
             log = (self.directory / "intake.log").read_text()[-2_000:]

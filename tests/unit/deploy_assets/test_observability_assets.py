@@ -35,6 +35,7 @@ EVERY_SERVICE = {
 }
 ONE_SERVICE = {
     "apportion_intake_events_published_total": set[str](),
+    "apportion_intake_held_deliveries": set[str](),
     "apportion_allocator_run_seconds": {"kind"},
     "apportion_allocator_allocated_amount": {"period", "currency"},
     "apportion_allocator_suspense_amount": {"period", "currency"},

@@ -58,7 +58,7 @@ class Desk:
     def deliver(self, *files: Path, style: Style = Style.OVERWRITE, tags: Sequence[Normalisation] = ()) -> Outcome:
         """Take files in as the next delivery."""
         self._ordinal += 1
-        archived = [self._archived(file) for file in files]
+        archived = [self.put(file) for file in files]
         name = delivery_id(self._source, self._ordinal, archived)
         preparation = Preparation(self.archive, name, PARTITIONS, threads=1, style=style, tag_rules=tags)
         scopes = preparation.read(archived)
@@ -87,7 +87,8 @@ class Desk:
                     values += rendered.values
         return [decode(CostEvent, value) for value in values]
 
-    def _archived(self, file: Path) -> ArchivedFile:
+    def put(self, file: Path) -> ArchivedFile:
+        """Keep a file in the archive as an upload would."""
         data = file.read_bytes()
         archived = ArchivedFile(file.name, hashlib.sha256(data).hexdigest(), len(data))
         target = self.archive.file(archived.sha256)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from services.intake.commands import app
+from services.intake.commands import intake
 from services.intake.domain.tags import Case, Dimension, Normalisation, lookalikes, normalise
 from services.intake.settings import IntakeSettings
 from services.intake.tag_rules import TagRulesInvalid, read_tag_rules
@@ -152,13 +152,13 @@ def test_documents_that_are_no_tag_rules_say_why(text: str, expected: str) -> No
 
 def test_the_command_checks_a_file(tmp_path: Path) -> None:
     example = Path(__file__).parents[3] / "examples" / "tags.yaml"
-    good = CliRunner().invoke(app, ["tags", "check", str(example)])
+    good = CliRunner().invoke(intake, ["tags", "check", str(example)])
     assert good.exit_code == 0, good.output
     assert "house-style" in good.output
     (tmp_path / "bad.yaml").write_text(INVALID)
-    bad = CliRunner().invoke(app, ["tags", "check", str(tmp_path / "bad.yaml"), "--json"])
+    bad = CliRunner().invoke(intake, ["tags", "check", str(tmp_path / "bad.yaml"), "--json"])
     assert (bad.exit_code, '"line": 20' in bad.output) == (2, True)
-    assert CliRunner().invoke(app, ["tags", "check", str(tmp_path / "none.yaml")]).exit_code == 2
+    assert CliRunner().invoke(intake, ["tags", "check", str(tmp_path / "none.yaml")]).exit_code == 2
 
 
 def test_the_service_does_not_start_with_rules_that_have_errors(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ledger.domain.tolerance import tolerance
+from shared.money import tolerance
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""Held deliveries in PostgreSQL. Every function works in the caller's transaction.
+
+Whoever decides about a source's held deliveries (a person, or a newer delivery) has the lock of `lock_holds`, so that
+nothing is released between a newer delivery's look at what is held and its own step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake import store
+from services.intake.domain.delivery import UNFINISHED, Scope, State
+from services.intake.domain.holding import HoldReason
+from services.intake.store import StoredDelivery
+from services.intake.tables import SERVICE, deliveries, hold_decisions
+from shared.database import lock_transaction
+
+BEHIND: Final = "behind-held"
+
+
+class Held(NamedTuple):
+    """A held delivery, as far as a newer one of its source has to know it."""
+
+    delivery_id: str
+    scopes: frozenset[Scope]
+
+
+async def lock_holds(conn: AsyncConnection, source: str) -> None:
+    """Wait until nobody else decides about the held deliveries of a source."""
+    await lock_transaction(conn, SERVICE, "holds", source)
+
+
+async def held_before(conn: AsyncConnection, delivery: StoredDelivery) -> list[Held]:
+    """The held deliveries of the same source that came earlier."""
+    query = (
+        select(deliveries.c.delivery_id, deliveries.c.held_scopes)
+        .where(deliveries.c.source == delivery.source, deliveries.c.ordinal < delivery.ordinal)
+        .where(deliveries.c.state == State.HELD)
+        .order_by(deliveries.c.ordinal)
+    )
+    return [Held(row.delivery_id, _scopes(row.held_scopes)) for row in await conn.execute(query)]
+
+
+async def overtaken(conn: AsyncConnection, delivery: StoredDelivery) -> bool:
+    """Whether an earlier delivery of the source is to be worked on first: it was released meanwhile."""
+    query = select(deliveries.c.delivery_id).where(
+        deliveries.c.source == delivery.source,
+        deliveries.c.ordinal < delivery.ordinal,
+        deliveries.c.state.in_(UNFINISHED),
+    )
+    return (await conn.execute(query.limit(1))).first() is not None
+
+
+async def hold(
+    conn: AsyncConnection, delivery: StoredDelivery, reasons: Sequence[HoldReason], scopes: Collection[Scope],
+    **values: object,
+) -> None:  # fmt: skip
+    """Hold a delivery; `values` are further columns."""
+    await store.advance(
+        conn, delivery, State.HELD, hold_reasons=[reason._asdict() for reason in reasons],
+        held_scopes=[list(scope) for scope in sorted(scopes)], **values,
+    )  # fmt: skip
+
+
+async def supersede(conn: AsyncConnection, delivery_ids: Collection[str], by: StoredDelivery) -> None:
+    """A newer delivery takes the place of held ones; those that only waited for these try again."""
+    if delivery_ids:
+        await conn.execute(
+            update(deliveries)
+            .where(deliveries.c.delivery_id.in_(delivery_ids), deliveries.c.state == State.HELD)
+            .values(state=State.SUPERSEDED, superseded_by=by.delivery_id, ended_at=func.clock_timestamp())
+        )
+        await _wake_followers(conn, by.source)
+
+
+async def decide(conn: AsyncConnection, delivery: StoredDelivery, decision: State, by: str, reason: str) -> None:
+    """Release or cancel a held delivery, record who did and why, and let those that only waited for it try again.
+
+    Raises:
+        ImpossibleStep: if it is not held. Fenced: if somebody else decided meanwhile.
+    """
+    await store.advance(conn, delivery, decision)
+    await conn.execute(
+        insert(hold_decisions).values(delivery_id=delivery.delivery_id, decision=decision, decided_by=by, reason=reason)
+    )
+    await _wake_followers(conn, delivery.source)
+
+
+async def decisions(conn: AsyncConnection, delivery_ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """What people decided, oldest first, by delivery."""
+    query = select(hold_decisions).where(hold_decisions.c.delivery_id.in_(delivery_ids)).order_by(hold_decisions.c.id)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in await conn.execute(query):
+        found.setdefault(row.delivery_id, []).append(
+            {
+                "decision": row.decision, "by": row.decided_by, "reason": row.reason,
+                "at": row.decided_at.isoformat(),
+            }
+        )  # fmt: skip
+    return found
+
+
+async def was_released(conn: AsyncConnection, delivery_id: str) -> bool:
+    """Whether a person has said that a delivery may go on."""
+    query = select(hold_decisions.c.id).where(
+        hold_decisions.c.delivery_id == delivery_id, hold_decisions.c.decision == State.RELEASED
+    )
+    return (await conn.execute(query.limit(1))).first() is not None
+
+
+async def count(conn: AsyncConnection) -> int:
+    """How many deliveries are held now."""
+    query = select(func.count()).select_from(deliveries).where(deliveries.c.state == State.HELD)
+    return int((await conn.execute(query)).scalar_one())
+
+
+async def _wake_followers(conn: AsyncConnection, source: str) -> None:
+    """Whoever was held for nothing but its place behind others is looked at again."""
+    query = select(deliveries).where(deliveries.c.source == source, deliveries.c.state == State.HELD)
+    waiting = [
+        row.delivery_id
+        for row in await conn.execute(query)
+        if {reason["code"] for reason in row.hold_reasons} == {BEHIND}
+    ]
+    await conn.execute(
+        update(deliveries)
+        .where(deliveries.c.delivery_id.in_(waiting))
+        .values(state=State.RECEIVED, hold_reasons=[], held_scopes=[])
+    )
+
+
+def _scopes(stored: Sequence[Sequence[str]]) -> frozenset[Scope]:
+    return frozenset(Scope(*one) for one in stored)

@@ -1,0 +1,1 @@
+"""Quality of what was delivered: flags on rows, rules over sums, deliveries that shrink, and the report."""

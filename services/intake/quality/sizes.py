@@ -1,0 +1,39 @@
+"""How much a delivery has of each billing period, and how much is in force for the same payers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import duckdb
+
+from services.intake.domain.holding import Size
+from services.intake.preparing import InForce
+
+_MEASURES: Final = "count(*), sum(abs(BilledCost)), sum(abs(EffectiveCost))"
+_MEMORY_LIMIT: Final = "96MB"
+
+
+def delivered_sizes(rows: Any) -> list[Size]:
+    """What the delivery has; `rows` is a connection with the sums of `quality.sums.add_up`."""
+    query = (
+        "SELECT billing_period, currency, sum(rows)::BIGINT, sum(absolute_billed), sum(absolute_effective) "
+        "FROM sums GROUP BY ALL ORDER BY billing_period, currency"
+    )
+    return [Size(*row) for row in rows.execute(query).fetchall()]
+
+
+def sizes_in_force(in_force: Sequence[InForce]) -> list[Size]:
+    """What the delivery would replace, from the archive."""
+    query = (
+        f"SELECT billing_period, BillingCurrency, {_MEASURES} FROM read_parquet($path) "  # noqa: S608
+        "WHERE BillingAccountId IN (SELECT unnest($accounts)) GROUP BY ALL ORDER BY ALL"
+    )
+    with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY_LIMIT}) as connection:
+        return [
+            Size(*row)
+            for former in in_force
+            for row in connection.execute(
+                query, {"path": str(former.path), "accounts": list(former.billing_account_ids)}
+            ).fetchall()
+        ]
