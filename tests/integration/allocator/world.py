@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
@@ -25,6 +23,7 @@ from shared.events.base import content_hash
 from shared.failpoints import ENVIRONMENT_VARIABLE
 from shared.money import ZERO
 from shared.publisher import Outgoing, Publisher
+from tests.stack.service import ServiceProcess
 
 ROOT = Path(__file__).parents[3]
 PERIOD = "2026-01"
@@ -63,10 +62,7 @@ class Process:
             "APPORTION_SESSION_TIMEOUT_MS": "6000",
             ENVIRONMENT_VARIABLE: failpoint,
         }
-        with self.log.open("ab") as log:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-m", "services.allocator"], cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
+        self.popen = ServiceProcess("allocator", environment, self.log)
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
 
     async def alive(self) -> bool | None:

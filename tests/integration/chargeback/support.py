@@ -7,8 +7,6 @@ import hashlib
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
@@ -34,6 +32,7 @@ from shared.events import (
 from shared.events.allocations import SUSPENSE, line_content
 from shared.money import total
 from shared.publisher import Outgoing, Publisher
+from tests.stack.service import ServiceProcess
 
 PERIOD = "2026-01"
 CLOSE = "2026-01-1"
@@ -117,7 +116,7 @@ class World:
         self.bootstrap, self.database_url, self.prefix, self.folder = bootstrap, database_url, prefix, folder
         self.files_dir = folder / "files"
         self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ServiceProcess | None = None
 
     async def prepare(self) -> None:
         """Topics and tables."""
@@ -145,8 +144,7 @@ class World:
             "APPORTION_CHARGEBACK_HTTP_PORT": str(self.port), "APPORTION_FAILPOINT": failpoint,
             "APPORTION_SESSION_TIMEOUT_MS": "6000",
         }  # fmt: skip
-        with (self.folder / "chargeback.log").open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "services.chargeback"], env=environment, stderr=log)
+        self.process = ServiceProcess("chargeback", environment, self.folder / "chargeback.log")
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
@@ -169,7 +167,7 @@ class World:
             return process.poll() is not None
 
         await until(ended, "the process dies at its failpoint")
-        return process.returncode
+        return process.wait()
 
     async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the API, waiting for it to come up."""

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,6 +22,7 @@ from shared import topic_admin
 from shared.database import create_engine, migrate
 from shared.events import CostEvent, Delivery, ProviderInvoice, Totals, decode
 from shared.topics import COSTS, DELIVERIES, PROVIDER_INVOICES, dead_letters
+from tests.stack.service import ServiceProcess
 
 _PATIENCE_SECONDS = 60
 Sums = dict[tuple[str, str], tuple[int, Decimal, Decimal]]
@@ -36,7 +35,7 @@ class World:
         self.bootstrap, self.database_url, self.prefix, self.directory = bootstrap, database_url, prefix, directory
         self.port = free_port()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ServiceProcess | None = None
 
     async def prepare(self) -> None:
         """Create topics and tables."""
@@ -59,8 +58,7 @@ class World:
             "APPORTION_INTAKE_REJECT_LIMIT": reject_limit,
             "APPORTION_INTAKE_SHRINK_SHARE": shrink_share,
         }
-        with (self.directory / "intake.log").open("ab") as log:
-            self._process = subprocess.Popen([sys.executable, "-m", "services.intake"], env=environment, stderr=log)
+        self._process = ServiceProcess("intake", environment, self.directory / "intake.log")
         process = self._process
         self.until(lambda: process.poll() is not None or self._ready(), "ready")
 

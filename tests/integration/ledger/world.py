@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ from shared.database import create_engine, migrate
 from shared.events import Contract, encode
 from shared.failpoints import ENVIRONMENT_VARIABLE
 from shared.publisher import Outgoing, Publisher
+from tests.stack.service import ServiceProcess
 
 ROOT = Path(__file__).parents[3]
 PERIOD = "2026-01"
@@ -49,7 +48,7 @@ class World:
         self.bootstrap, self.database_url, self.prefix = bootstrap, database_url, prefix
         self.files_dir, self._log = directory / "files", directory / "ledger.log"
         self._port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ServiceProcess | None = None
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._port}", timeout=30)
         self._publisher = Publisher(bootstrap, "test")
 
@@ -80,14 +79,8 @@ class World:
             "APPORTION_SESSION_TIMEOUT_MS": "6000",
             ENVIRONMENT_VARIABLE: failpoint,
         }
-        self._process = self._spawn(environment)
+        self._process = ServiceProcess("ledger", environment, self._log)
         await until(self._alive, "the ledger answers")
-
-    def _spawn(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        with self._log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "services.ledger"], cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
 
     async def _alive(self) -> bool | None:
         assert self._process is not None

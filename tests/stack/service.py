@@ -1,0 +1,69 @@
+"""A service as a process of its own, forked from one that has imported everything: importing costs more than the test.
+
+What runs is what `python -m services.<name>` runs, in a real process that can be killed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared import failpoints
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([f"services.{name}.app" for name in ("intake", "allocator", "chargeback", "ledger")])
+
+
+class ServiceProcess:
+    """A started service; behaves as `subprocess.Popen` does."""
+
+    def __init__(self, service: str, environment: Mapping[str, str], log: Path) -> None:
+        self._process = _CONTEXT.Process(target=_run, args=(service, dict(environment), str(log)))
+        self._process.start()
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code; minus the signal that killed it; None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """The exit code by now."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; the exit code."""
+        self._process.join(timeout)
+        code = self._process.exitcode
+        if code is None:
+            raise TimeoutError(f"still running after {timeout} s")
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        if self._process.pid is not None and self.poll() is None:
+            os.kill(self._process.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as power loss would."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _run(service: str, environment: dict[str, str], log: str) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    importlib.reload(failpoints)  # it read the environment when it was imported
+    sys.argv = [service]
+    runpy.run_module(f"services.{service}", run_name="__main__", alter_sys=True)
