@@ -39,10 +39,13 @@ def dead_letter_table(tables: MetaData) -> Table:
     )
 
 
-async def record(conn: AsyncConnection, table: Table, letters: Sequence[DeadLetter]) -> None:
-    """Keep refused records in the caller's transaction; the same record refused twice is one row."""
+async def record(conn: AsyncConnection, table: Table, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    """Keep refused records in the caller's transaction; returns those that were not known, which are to be announced.
+
+    A record that is read again, because its offset was not committed, is refused again and known.
+    """
     if not letters:
-        return
+        return []
     rows = [
         {
             "dead_letter_id": letter.dead_letter_id, "topic": letter.topic, "partition": letter.partition,
@@ -52,8 +55,10 @@ async def record(conn: AsyncConnection, table: Table, letters: Sequence[DeadLett
         }
         for letter in letters
     ]  # fmt: skip
-    await conn.execute(insert(table).on_conflict_do_nothing(), rows)
+    statement = insert(table).on_conflict_do_nothing().returning(table.c.dead_letter_id)
+    new = set((await conn.execute(statement, rows)).scalars())
     await refresh_gauge(conn, table)
+    return [letter for letter in letters if letter.dead_letter_id in new]
 
 
 async def open_letters(conn: AsyncConnection, table: Table, billing_period: str | None = None) -> list[dict[str, Any]]:

@@ -241,8 +241,8 @@ class Stream(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _keep_rejected(self, conn: AsyncConnection, batch: Batch) -> None:
         if batch.rejected:
-            await dead_letters.record(conn, self._tables.letters, batch.rejected)
-            await enqueue(conn, self._tables.outbox, [letter.announcement(self._service) for letter in batch.rejected])
+            new = await dead_letters.record(conn, self._tables.letters, batch.rejected)
+            await enqueue(conn, self._tables.outbox, [letter.announcement(self._service) for letter in new])
             for letter in batch.rejected:
                 log.error("record rejected", topic=letter.topic, partition=letter.partition, offset=letter.offset,
                           code=letter.code, reason=letter.message)  # fmt: skip

@@ -72,8 +72,8 @@ class Settling:
     async def _keep_letters(self, conn: AsyncConnection, delivery: StoredDelivery, preparation: Preparation) -> None:
         topic = self._prefix + COSTS.name
         for letters in dead_letters_of(delivery, topic, preparation.spool.rejections(), _LETTERS_AT_ONCE):
-            await store.keep_letters(conn, letters)
-            await enqueue(conn, STREAM_TABLES.outbox, [letter.announcement(SERVICE) for letter in letters])
+            new = await store.keep_letters(conn, letters)
+            await enqueue(conn, STREAM_TABLES.outbox, [letter.announcement(SERVICE) for letter in new])
 
 
 async def _known_invoices(conn: AsyncConnection, periods: set[str]) -> list[KnownInvoice]:

@@ -175,9 +175,9 @@ async def put_in_force(conn: AsyncConnection, delivery: StoredDelivery, held: Se
     await conn.execute(insert(scopes), rows)
 
 
-async def keep_letters(conn: AsyncConnection, letters: Sequence[DeadLetter]) -> None:
-    """Keep refused rows as dead letters."""
-    await dead_letters.record(conn, STREAM_TABLES.letters, letters)
+async def keep_letters(conn: AsyncConnection, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    """Keep refused rows as dead letters; returns the new ones."""
+    return await dead_letters.record(conn, STREAM_TABLES.letters, letters)
 
 
 def _as_json(file: ArchivedFile) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
 from shared.errors import RetryLater
 from tests.integration.shared.support import TABLES, Probe, event, until
@@ -53,6 +54,25 @@ async def test_an_unreadable_event_is_a_dead_letter_and_the_others_go_on(probe: 
     await taken(probe, 2)
     assert await probe.count("dead_letters") == 1
     assert await probe.count("outbox") == 1
+
+
+async def test_an_unreadable_event_that_is_read_again_is_announced_once(
+    probe: Probe, kafka_bootstrap: str, database_url: str, topic_prefix: str
+) -> None:
+    await probe.send(0, [event("d1", 0, 0), b"{nonsense"], ["d1/0/0", "d1/0/1"])
+    await taken(probe, 1)
+
+    async def read() -> bool:
+        return await probe.count("dead_letters") == 1
+
+    await until(read, "the unreadable event is kept")
+    await probe.broker.stop()
+    async with probe.engine.begin() as conn:
+        await conn.execute(text("DELETE FROM probe.positions"))
+    async with Probe(kafka_bootstrap, database_url, topic_prefix) as again:
+        await again.send(0, [event("d1", 0, 2)], ["d1/0/2"])
+        await taken(again, 2)
+        assert (await again.count("dead_letters"), await again.count("outbox")) == (1, 1)
 
 
 async def test_an_outage_is_waited_for_and_rejects_nothing(probe: Probe) -> None:
