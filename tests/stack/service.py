@@ -24,6 +24,7 @@ class ServiceProcess:
     """A started service; behaves as `subprocess.Popen` does."""
 
     def __init__(self, service: str, environment: Mapping[str, str], log: Path) -> None:
+        log.touch()
         self._process = _CONTEXT.Process(target=_run, args=(service, dict(environment), str(log)))
         self._process.start()
 
