@@ -18,7 +18,7 @@ from tests.e2e.conftest import ROWS, Result
 
 CURRENCIES = ("EUR", "USD")
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("whole-way")]
+pytestmark = pytest.mark.slow
 
 
 def amounts(result: Result, currency: str) -> dict[str, Decimal]:

@@ -11,7 +11,7 @@ from apportion.run import Outcome
 from deploy.local import Stack
 from tests.faults.support import figures, fingerprint, job_of, make_input, run_disturbed
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 PLAN = {
     "intake": [

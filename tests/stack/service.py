@@ -11,9 +11,14 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
+import psutil
+
+from deploy.local.process import Process, ProcessId
 from shared import failpoints
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -27,6 +32,12 @@ class ServiceProcess:
         log.touch()
         self._process = _CONTEXT.Process(target=_run, args=(service, dict(environment), str(log)))
         self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process.pid is not None, "it is started"
+        return self._process.pid
 
     @property
     def returncode(self) -> int | None:
@@ -47,8 +58,8 @@ class ServiceProcess:
 
     def send_signal(self, number: int) -> None:
         """Send a signal, if it still runs."""
-        if self._process.pid is not None and self.poll() is None:
-            os.kill(self._process.pid, number)
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to stop."""
@@ -59,7 +70,27 @@ class ServiceProcess:
         self.send_signal(signal.SIGKILL)
 
 
+@contextmanager
+def forked_services() -> Iterator[None]:
+    """Let stacks fork their services instead of starting interpreters; everything else of a stack stays as it is."""
+    spawn = Process.spawn
+
+    def fork(
+        command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> Process:
+        module = command[-1]
+        if not module.startswith("services."):
+            return spawn(command, log=log, env=env, cwd=cwd)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        started = ServiceProcess(module.removeprefix("services."), env or os.environ, log)
+        return Process(ProcessId(started.pid, psutil.Process(started.pid).create_time()))
+
+    with patch.object(Process, "spawn", fork):
+        yield
+
+
 def _run(service: str, environment: dict[str, str], log: str) -> None:
+    os.setsid()
     os.environ.clear()
     os.environ.update(environment)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -20,8 +20,6 @@ from tests.integration.intake.world import World
 from tests.stack.s3 import IDENTITY, SECRET, S3Server
 from tests.unit.intake.places import aws_period, put
 
-pytestmark = pytest.mark.xdist_group("s3")
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
