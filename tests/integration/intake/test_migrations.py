@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from services.intake.tables import METADATA
 from shared.database import alembic_config, create_engine
 from tests.integration.intake.world import World
+from tests.stack.schema import differences
 
 DELIVERY = (
     "INSERT INTO intake.deliveries (delivery_id, source, ordinal, state, files) VALUES (:id, 'a', :n, :state, '[]')"
 )
 
 
-def differences(connection: Connection) -> list[object]:
-    options = {
-        "include_schemas": True,
-        "version_table_schema": METADATA.schema,
-        "include_name": lambda name, kind, _: kind != "schema" or name == METADATA.schema,
-    }
-    return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
-
-
 async def test_migrated_tables_are_the_declared_ones(world: World) -> None:
     engine = create_engine(world.database_url, "test")
     async with engine.connect() as conn:
-        assert await conn.run_sync(differences) == []
+        assert await conn.run_sync(differences, METADATA) == []
     await engine.dispose()
 
 
@@ -43,5 +33,5 @@ async def test_held_deliveries_survive_the_way_back_as_refused(world: World) -> 
             ("held", "refused"), ("released", "received"), ("cancelled", "refused"), ("complete", "complete"),
         ]  # fmt: skip
         await conn.run_sync(lambda one: command.upgrade(alembic_config("intake", one), "head"))
-        assert await conn.run_sync(differences) == []
+        assert await conn.run_sync(differences, METADATA) == []
     await engine.dispose()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.ledger.domain.entries import PostedDifferently
@@ -13,17 +11,8 @@ from services.ledger.domain.posting import journal
 from services.ledger.store import journal as store
 from services.ledger.store.tables import tables
 from shared.database import create_engine, migrate
+from tests.stack.schema import differences
 from tests.unit.ledger.months import month
-
-
-def differences(connection: Connection) -> list[object]:
-    """What alembic would still have to do."""
-    options = {
-        "include_schemas": True,
-        "version_table_schema": tables.schema,
-        "include_name": lambda name, kind, _parents: kind != "schema" or name == tables.schema,
-    }
-    return list(compare_metadata(MigrationContext.configure(connection, opts=options), tables))
 
 
 async def test_models_and_migrations_agree(database_url: str) -> None:
@@ -31,7 +20,7 @@ async def test_models_and_migrations_agree(database_url: str) -> None:
     await migrate(engine, "ledger")
     await migrate(engine, "ledger")
     async with engine.begin() as conn:
-        assert await conn.run_sync(differences) == []
+        assert await conn.run_sync(differences, tables) == []
     await engine.dispose()
 
 
