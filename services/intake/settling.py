@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.intake import holding, holds, metrics, store
 from services.intake.domain.delivery import State
 from services.intake.holding import Limits, Measured
-from services.intake.preparing import InForce, Preparation, Prepared
+from services.intake.preparing import InForce, Preparation, Prepared, Reading
 from services.intake.quality.assessing import Assessment, assess
 from services.intake.quality.files import QualityFiles
 from services.intake.quality.sums import KnownInvoice
@@ -67,7 +67,7 @@ class Settling:
                 await holds.supersede(conn, verdict.replaces, delivery)
                 await self._keep_letters(conn, delivery, preparation)
         failpoints.reach("intake.held" if verdict.reasons else "intake.normalised")
-        _count(delivery, assessed, verdict)
+        _count(delivery, reading, assessed, verdict)
 
     async def _keep_letters(self, conn: AsyncConnection, delivery: StoredDelivery, preparation: Preparation) -> None:
         topic = self._prefix + COSTS.name
@@ -84,7 +84,7 @@ async def _known_invoices(conn: AsyncConnection, periods: set[str]) -> list[Know
     ]
 
 
-def _count(delivery: StoredDelivery, assessed: Assessment, verdict: holding.Verdict) -> None:
+def _count(delivery: StoredDelivery, reading: Reading, assessed: Assessment, verdict: holding.Verdict) -> None:
     """Metrics and log; rows of a held delivery are counted when it goes on."""
     if verdict.reasons:
         reasons = [reason.message for reason in verdict.reasons]
@@ -94,5 +94,7 @@ def _count(delivery: StoredDelivery, assessed: Assessment, verdict: holding.Verd
         metrics.REJECTED.labels(rejected.code).inc(rejected.rows)
     for flag in assessed.report.flags:
         metrics.FLAGS.labels(flag.code).inc(flag.rows)
+    for (rules, step), changed in reading.observations.tag_steps.items():
+        metrics.TAGGED.labels(rules, step).inc(changed)
     rows = assessed.report.rows
     log.info("delivery normalised", delivery_id=delivery.delivery_id, rows=rows.read, rejected=rows.rejected)

@@ -32,7 +32,7 @@ async def test_more_rejections_than_the_limit_hold_a_delivery_until_it_is_releas
     )  # fmt: skip
     assert await published(world) == 0
     assert world.http.get("/v1/dead-letters").json() == []
-    assert "apportion_intake_held_deliveries 1.0" in world.http.get("/metrics").text
+    world.until(lambda: world.shows("apportion_intake_held_deliveries 1.0"), "counted as held")
     rejected = world.http.get(f"/v1/deliveries/{held['delivery_id']}/rejected").text.splitlines()
     (row,) = [json.loads(line) for line in rejected]
     assert (row["line"], row["column"], row["value"], row["code"]) == (3, "BilledCost", "1,5", "amount-unreadable")

@@ -45,7 +45,9 @@ class World:
         await migrate(engine, "intake")
         await engine.dispose()
 
-    def start(self, failpoint: str = "", *, reject_limit: str = "100%", shrink_share: str = "1") -> None:
+    def start(
+        self, failpoint: str = "", *, reject_limit: str = "100%", shrink_share: str = "1", **settings: object
+    ) -> None:
         """Start the service and wait until it is ready, or has died at the failpoint. By default it holds nothing."""
         environment = {
             **os.environ,
@@ -57,6 +59,7 @@ class World:
             "APPORTION_FAILPOINT": failpoint,
             "APPORTION_INTAKE_REJECT_LIMIT": reject_limit,
             "APPORTION_INTAKE_SHRINK_SHARE": shrink_share,
+            **{f"APPORTION_INTAKE_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self._process = ServiceProcess("intake", environment, self.directory / "intake.log")
         process = self._process
@@ -131,6 +134,10 @@ class World:
     def invoices(self, file: Path) -> httpx.Response:
         """Upload provider invoices."""
         return self.http.post("/v1/provider-invoices", params={"name": file.name}, content=file.read_bytes())
+
+    def shows(self, sample: str) -> bool:
+        """Whether the metrics have a sample, such as `name 1.0`."""
+        return sample in self.http.get("/metrics").text.splitlines()
 
     async def events(self) -> dict[int, list[CostEvent]]:
         """All cost events by partition, each of them decoded by the contract."""
