@@ -65,8 +65,9 @@ class ServiceCommands:
         return self._end_on_refusal("upload", path, file)
 
     def fetch_file(self, path: str, destination: Path, **params: str) -> None:
-        """Fetch one file."""
-        self._end_on_refusal("fetch_file", path, destination, **params)
+        """Fetch one file; what is there already is not overwritten."""
+        with _nothing_overwritten():
+            self._end_on_refusal("fetch_file", path, destination, **params)
 
     def fetch(self, path: str, to: IO[bytes], **params: str) -> None:
         """Write what a path answers, as it is, to a stream."""
@@ -74,10 +75,8 @@ class ServiceCommands:
 
     def fetch_folder(self, path: str, destination: Path) -> Path:
         """Fetch a published folder; returns where it is now."""
-        try:
+        with _nothing_overwritten():
             folder: Path = self._end_on_refusal("fetch_folder", path, destination)
-        except FileExistsError as error:
-            fail(f"{error.filename} is there already; nothing was overwritten", BAD_USAGE)
         return folder
 
     @contextmanager
@@ -94,6 +93,14 @@ class ServiceCommands:
     def _end_on_refusal(self, verb: str, *arguments: Any, **params: Any) -> Any:
         with self.connected() as remote:
             return getattr(remote, verb)(*arguments, **params)
+
+
+@contextmanager
+def _nothing_overwritten() -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        fail(f"{error.filename2 or error.filename} is there already; nothing was overwritten", BAD_USAGE)
 
 
 def _exit_code(status: int) -> int:

@@ -21,8 +21,6 @@ def export(
     """Write the rows that a source has in force for a month as a FOCUS 1.4 Cost and Usage file, `x_` columns last."""
     if destination.suffix not in {f".{form}" for form in ExportFormat}:
         fail(f"{destination} must end in .csv or .parquet", BAD_USAGE)
-    if destination.exists():
-        fail(f"{destination} is there already; nothing is overwritten", BAD_USAGE)
     form = destination.suffix[1:]
     _intake.fetch_file(f"/v1/exports/{billing_period}", destination, source=source, format=form)
     err.print(f"wrote {destination}", markup=False)
