@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -27,6 +27,12 @@ _MANIFEST: Final = re.compile(
 )
 _DATA: Final = re.compile(r"(?:^|/)(data/billing_period=\d{4}-\d{2}/.+)$", re.IGNORECASE)
 _EXECUTION: Final = re.compile(r"/(?P<time>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z)-[^/]+/")
+
+
+class Manifest(msgspec.Struct, rename="camel", frozen=True):
+    """The part of a manifest that matters here."""
+
+    data_files: list[str]
 
 
 def manifests(place: Place) -> Iterator[StoredFile]:
@@ -63,13 +69,9 @@ def delivery(place: Place, manifest: StoredFile) -> FoundDelivery | None:
 
 def _named(place: Place, manifest: StoredFile) -> list[str]:
     try:
-        content: Any = msgspec.json.decode(place.location.text(manifest))
-        named = content["dataFiles"]
-        if all(isinstance(one, str) for one in named):
-            return list(named)
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
-        pass
-    raise UnreadableManifest(manifest.path, "it has no list of dataFiles")
+        return msgspec.json.decode(place.location.text(manifest), type=Manifest).data_files
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise UnreadableManifest(manifest.path, "it has no list of dataFiles") from None
 
 
 def _below_export(manifest: StoredFile, named: str) -> str:

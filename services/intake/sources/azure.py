@@ -65,8 +65,8 @@ def candidates(place: Place) -> Iterator[StoredFile]:
     yield from (file for path, file in place.files.items() if _MANIFEST.fullmatch(path))
 
 
-def read_manifest(place: Place, file: StoredFile) -> Manifest:
-    """Read a manifest.
+def focus_manifest(place: Place, file: StoredFile) -> Manifest | None:
+    """Read a manifest; None if it is no export of FOCUS data: actual cost, prices, reservations may lie beside it.
 
     Raises:
         UnreadableManifest: if it is no manifest of Cost Management, or its sums are not those of its parts.
@@ -79,12 +79,7 @@ def read_manifest(place: Place, file: StoredFile) -> Manifest:
     _check_sum(file, "blobs", manifest.blob_count, [1 for _ in manifest.blobs])
     _check_sum(file, "bytes", manifest.byte_count, [blob.byte_count for blob in manifest.blobs])
     _check_sum(file, "rows", manifest.data_row_count, [blob.data_row_count for blob in manifest.blobs])
-    return manifest
-
-
-def is_focus(manifest: Manifest) -> bool:
-    """Whether it is an export of FOCUS data: others (actual cost, prices, reservations) may lie beside it."""
-    return manifest.export_config.type.lower().startswith(_FOCUS)
+    return manifest if manifest.export_config.type.lower().startswith(_FOCUS) else None
 
 
 def newest(found: dict[StoredFile, Manifest]) -> list[StoredFile]:

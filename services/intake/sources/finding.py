@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
-from services.intake.reading.errors import IntakeRefusal
 from services.intake.sources import aws, azure, plain
 from services.intake.sources.errors import ChangedMeanwhile
 from services.intake.sources.found import Findings, FoundDelivery, Place
@@ -44,38 +44,17 @@ def check_unchanged(location: Location, delivery: FoundDelivery) -> None:
 
 def _of_aws(place: Place, findings: Findings) -> Iterator[FoundDelivery]:
     for manifest in aws.manifests(place):
-        try:
-            made = aws.delivery(place, manifest)
-        except IntakeRefusal as problem:
-            findings.problems.append(problem)
-            continue
-        if made is None:
-            findings.ignored.append(manifest.path)
-        else:
+        if made := findings.attempt(manifest.path, partial(aws.delivery, place, manifest)):
             yield made
 
 
 def _of_azure(place: Place, findings: Findings) -> Iterator[FoundDelivery]:
     read: dict[StoredFile, azure.Manifest] = {}
     for file in azure.candidates(place):
-        try:
-            manifest = azure.read_manifest(place, file)
-        except IntakeRefusal as problem:
-            findings.problems.append(problem)
-            continue
-        if azure.is_focus(manifest):
+        if manifest := findings.attempt(file.path, partial(azure.focus_manifest, place, file)):
             read[file] = manifest
-        else:
-            findings.ignored.append(file.path)
     for file in azure.newest(read):
-        try:
-            made = azure.delivery(place, file, read[file])
-        except IntakeRefusal as problem:
-            findings.problems.append(problem)
-            continue
-        if made is None:
-            findings.ignored.append(file.path)
-        else:
+        if made := findings.attempt(file.path, partial(azure.delivery, place, file, read[file])):
             yield made
 
 
@@ -88,7 +67,5 @@ def _of_files(place: Place, findings: Findings, *, file_by_file: bool) -> Iterat
     wholes: Sequence[list[StoredFile]] = plain.groups(others) if file_by_file else [others] if others else []
     for group in [*plain.groups(runs), *wholes]:
         label = group[0].path if len(group) == 1 else f"{group[0].path} and {len(group) - 1} more"
-        try:
-            yield plain.delivery(place, group, label)
-        except IntakeRefusal as problem:
-            findings.problems.append(problem)
+        if made := findings.attempt(label, partial(plain.delivery, place, group, label)):
+            yield made

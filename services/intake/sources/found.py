@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.sources.location import Location, StoredFile
 
 Style = Literal["overwrite", "append"]
+T = TypeVar("T")
 
 
 class FoundFile(NamedTuple):
@@ -62,6 +63,17 @@ class Findings:
     deliveries: list[FoundDelivery] = field(default_factory=list)
     problems: list[IntakeRefusal] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+
+    def attempt(self, path: str, make: Callable[[], T | None]) -> T | None:
+        """What is made of a file; None if it is refused, which is a problem, or if nothing comes of it: ignored."""
+        try:
+            made = make()
+        except IntakeRefusal as problem:
+            self.problems.append(problem)
+            return None
+        if made is None:
+            self.ignored.append(path)
+        return made
 
 
 class Place(NamedTuple):

@@ -118,4 +118,4 @@ def _instant(value: Any) -> datetime:
         return value.astimezone(UTC)
     if isinstance(value, str):
         return datetime.fromisoformat(value).astimezone(UTC)
-    return datetime.fromtimestamp(float(value), UTC)
+    return datetime.fromtimestamp(value, UTC)
