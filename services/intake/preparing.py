@@ -63,7 +63,6 @@ class Reading:
     rows: int = 0
     accepted: int = 0
     rejected: int = 0
-    rejected_periods: set[str | None] = field(default_factory=set)
     refused: Counter[Refused] = field(default_factory=Counter)
     files_known: int = 0
     parts: int = 0
@@ -195,7 +194,6 @@ class Preparation:
         reading.rows += part.rows_read
         reading.accepted += part.keys.num_rows
         reading.rejected += len(part.rejections)
-        reading.rejected_periods |= {rejection.billing_period for rejection in part.rejections}
         reading.refused.update(Refused(one.billing_account_id, one.billing_period) for one in part.rejections)
         reading.observations.add(part.observations)
 

@@ -56,9 +56,9 @@ def delivery_record(delivery: StoredDelivery, reading: Reading, prepared: Prepar
 
 def rejected_periods(reading: Reading, prepared: Prepared) -> list[str]:
     """The periods that refused rows concern; a row that does not tell its period concerns all of the delivery's."""
-    known = {period for period in reading.rejected_periods if period is not None}
-    every = {scope.billing_period for scope in prepared.scopes} if None in reading.rejected_periods else set()
-    return sorted(known | every)
+    refused = {one.billing_period for one in reading.refused}
+    every = {scope.billing_period for scope in prepared.scopes} if None in refused else set()
+    return sorted({period for period in refused if period is not None} | every)
 
 
 def outgoing_delivery(delivery: StoredDelivery, prefix: str) -> Outgoing:

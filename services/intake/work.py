@@ -145,7 +145,7 @@ class Work:
         other tag rules don't make a row look new.
         """
         self._former.append((path, accounts))
-        known = "identity" in pq.read_schema(path).names and style is Style.APPEND
+        known = style is Style.APPEND and "identity" in pq.read_schema(path).names
         recognised_by = "coalesce(identity, row_hash)" if known else "row_hash"
         self._connection.execute(
             f"INSERT INTO former SELECT {recognised_by}::UUID, occurrence, $path, file_row_number "  # noqa: S608
@@ -274,6 +274,4 @@ def _windows(parts: Sequence[Part]) -> Iterator[list[Part]]:
 
 
 def _with_positions(part: Part, rows: pa.Table) -> pa.Table:
-    return rows.append_column(
-        "position", pa.array(range(part.first_position, part.first_position + part.rows), pa.int64())
-    )
+    return rows.append_column("position", pa.arange(part.first_position, part.first_position + part.rows))

@@ -69,7 +69,7 @@ async def keep_waiting(conn: AsyncConnection, billing_period: str, waiting_for: 
 
 
 async def _rows(conn: AsyncConnection, billing_period: str | None) -> list[PeriodRow]:
-    waited = func.extract("epoch", func.clock_timestamp() - periods.c.waiting_since).label("waited")
+    waited = (func.clock_timestamp() - periods.c.waiting_since).label("waited")
     query = select(periods, waited).order_by(periods.c.billing_period)
     if billing_period is not None:
         query = query.where(periods.c.billing_period == billing_period)
@@ -80,7 +80,7 @@ async def _rows(conn: AsyncConnection, billing_period: str | None) -> list[Perio
                 row.requested_by, tuple(row.deliveries),
             ),
             row.revision, row.reconciliations, tuple((t, p, o) for t, p, o in row.targets), tuple(row.waiting_for),
-            row.waiting_since, float(row.waited), row.reconciliation, row.chain_head, row.books,
+            row.waiting_since, row.waited.total_seconds(), row.reconciliation, row.chain_head, row.books,
         )
         for row in await conn.execute(query)
     ]  # fmt: skip
