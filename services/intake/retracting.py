@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 
 from services.intake.reading import values
 from services.intake.reading.body import body_pieces, row_partitions
+from services.intake.reading.raw import TEXT
 from services.intake.work import Gone, Work
 from shared.focus import CANONICAL
 
-_EVENT = ("row_hash", "billing_period", "charge_day", "occurrence")
+_EVENT = ("row_hash", "billing_period", "charge_day", "occurrence", "flags")
 _KEYS = ("BillingAccountId", "BillingCurrency", "BilledCost", "EffectiveCost")
 
 
@@ -55,7 +56,7 @@ def _negated(rows: pa.Table) -> pa.Table:
         if column.is_summable:
             at = rows.schema.get_field_index(column.name)
             rows = rows.set_column(at, column.name, pc.negate(rows.column(column.name)))
-    return rows
+    return rows.set_column(rows.schema.get_field_index("flags"), "flags", pa.nulls(rows.num_rows, TEXT))
 
 
 def _text(column: pa.ChunkedArray, kind: str) -> pa.DictionaryArray:

@@ -19,10 +19,10 @@ def numbered(events: dict[int, list[CostEvent]]) -> Numbered:
     return {(one.delivery_id, one.partition, one.sequence): one for some in events.values() for one in some}
 
 
-def contents(events: Numbered) -> dict[str, list[tuple[str, int, str, int]]]:
+def contents(events: Numbered) -> dict[str, list[tuple[object, ...]]]:
     found = defaultdict(list)
     for (delivery_id, partition, _), one in events.items():
-        found[delivery_id].append((one.row_hash, one.occurrence, one.kind, partition))
+        found[delivery_id].append((one.row_hash, one.occurrence, one.kind, partition, *one.flags))
     return {delivery_id: sorted(some) for delivery_id, some in found.items()}
 
 
@@ -48,8 +48,8 @@ async def told_again(world: World) -> dict[str, Delivery]:
 
 async def deliver(world: World, tmp_path: Path) -> None:
     """A source that overwrites, over two months and with every kind of change, and one that appends."""
-    before = [charge(n, ConsumedQuantity="9e-7") for n in range(30)] + [charge(1, ConsumedQuantity="1")] * 3
-    after = [charge(n, ConsumedQuantity="9e-7") for n in range(5, 33)] + [charge(1, ConsumedQuantity="1")]
+    before = [charge(n, ConsumedQuantity="9e-7", InvoiceId="") for n in range(30)] + [charge(1, ConsumedQuantity="1")] * 3
+    after = [charge(n, ConsumedQuantity="9e-7", InvoiceId="") for n in range(5, 33)] + [charge(1, ConsumedQuantity="1")]
     world.deliver("aws", write_csv(tmp_path / "a.csv", before))
     world.deliver("aws", write_csv(tmp_path / "b.csv", [charge(2, **FEBRUARY), charge(3), charge(3)]))
     world.deliver("aws", write_csv(tmp_path / "c.csv", after))
