@@ -10,7 +10,6 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -199,15 +198,11 @@ class Preparation:
 
     def _parts(self, facts: FileFacts, path: Path) -> Iterator[_ReadPart]:
         """Parse and normalise pieces of the file side by side; give them back in order, few at a time."""
-        with ExitStack() as stack:
-            idle: SimpleQueue[Normaliser] = SimpleQueue()
-            for _ in range(self._threads):
-                normaliser = Normaliser(
-                    facts.name, facts.layout, self._partitions, self._tagger, appends=self._style is Style.APPEND
-                )
-                stack.callback(normaliser.close)
-                idle.put(normaliser)
-            pool = stack.enter_context(ThreadPoolExecutor(self._threads, thread_name_prefix="read"))
+        idle: SimpleQueue[Normaliser] = SimpleQueue()
+        for _ in range(self._threads):
+            appends = self._style is Style.APPEND
+            idle.put(Normaliser(facts.name, facts.layout, self._partitions, self._tagger, appends=appends))
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
             waiting: deque[Future[_ReadPart]] = deque()
             for parse in parsers(facts, path):
                 waiting.append(pool.submit(self._read_part, parse, self.reading.parts, idle))

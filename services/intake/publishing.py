@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.intake.reading.body import PIECE
+from services.intake.reading.columns import flat, framed, joined, without_nulls
+from services.intake.reading.raw import TEXT
 from services.intake.spool import Part, Spool
 from services.intake.work import Work
 from shared.publisher import Publisher, RecordTooLarge
@@ -82,10 +84,9 @@ class CostPublisher:
         return [await send(batch, self._topic, partition=partition) for partition, batch in packed.batches]
 
     def _pack(self, delivery_id: str, spool: Spool, work: Work, parts: Sequence[Part]) -> Iterator[_Packed]:
-        connection = work.cursor()
         for part, planned in work.planned(parts):
             events, queues = 0, []
-            for rendered in render(connection, delivery_id, KINDS[part.kind], spool.read_events(part), planned):
+            for rendered in render(delivery_id, KINDS[part.kind], spool.read_events(part), planned):
                 events += len(rendered.values)
                 queues.append([(rendered.partition, batch) for batch in self._batches(delivery_id, rendered)])
             turns = (one for turn in zip_longest(*queues) for one in turn if one is not None)
@@ -108,19 +109,17 @@ class CostPublisher:
         return batches
 
 
-def render(connection: Any, delivery_id: str, kind: str, rows: pa.Table, planned: pa.Table) -> Iterator[Rendered]:
+def render(delivery_id: str, kind: str, rows: pa.Table, planned: pa.Table) -> Iterator[Rendered]:
     """Write the events of a part, per partition in the order of their sequences. Rows without a sequence are none."""
     table = rows.append_column("sequence", planned.column("sequence"))
     if "occurrence" not in table.column_names:
         table = table.append_column("occurrence", planned.column("occurrence"))
     if table.column("sequence").null_count:
         table = table.filter(pc.is_valid(table.column("sequence")))
-    connection.register("event_rows", table)
-    events = connection.sql(_events_sql(delivery_id, kind, table.column_names)).to_arrow_table().column(0)
+    values = _events(delivery_id, kind, table.combine_chunks()).cast(pa.binary()).to_pylist()
     first = 0
     for partition, count in _runs(table.column("partition")):
-        values = events.slice(first, count).cast(pa.binary()).to_pylist()
-        yield Rendered(partition, table.column("sequence")[first].as_py(), values)
+        yield Rendered(partition, table.column("sequence")[first].as_py(), values[first : first + count])
         first += count
 
 
@@ -129,14 +128,18 @@ def _runs(partitions: pa.ChunkedArray) -> list[tuple[int, int]]:
     return [(one["values"], one["counts"]) for one in pc.value_counts(partitions).to_pylist()]
 
 
-def _events_sql(delivery_id: str, kind: str, names: Sequence[str]) -> str:
-    pieces = ", ".join(sorted(name for name in names if name.startswith(PIECE)))
-    flags = "',\"flags\":' || flags, " if "flags" in names else ""
-    return (
-        f"""SELECT concat('{{"delivery_id":"{delivery_id}","partition":', partition, ',"sequence":', sequence, """  # noqa: S608
-        f"""',"kind":"{kind}","billing_period":"', billing_period, '","charge_day":"', charge_day, """
-        f"""'","row_hash":"', row_hash, '","occurrence":', occurrence, {flags}',', {pieces}, '}}') FROM event_rows"""
-    )
+def _events(delivery_id: str, kind: str, table: pa.Table) -> pa.Array:
+    def text(name: str) -> pa.Array:
+        return flat(table.column(name)).cast(pa.string())
+
+    flags = flat(table.column("flags")) if "flags" in table.column_names else pa.nulls(table.num_rows, TEXT)
+    return joined([
+        f'{{"delivery_id":"{delivery_id}","partition":', text("partition"), ',"sequence":', text("sequence"),
+        f',"kind":"{kind}","billing_period":"', text("billing_period"), '","charge_day":"', text("charge_day"),
+        '","row_hash":"', text("row_hash"), '","occurrence":', text("occurrence"), ",",
+        without_nulls(framed('"flags":', flags, ",")),
+        *(flat(table.column(name)) for name in sorted(table.column_names) if name.startswith(PIECE)), "}",
+    ])  # fmt: skip
 
 
 async def _landed(packed: _Packed, futures: list[asyncio.Future[Any]]) -> PublishedPart:

@@ -49,16 +49,13 @@ def _broken(rows: Sequence[Row], places: Sequence[int]) -> list[Problem]:
     names = _names(rows)
     normaliser = Normaliser("", layout_of("", names), 1)
     found: list[Problem] = []
-    try:
-        for first in range(0, len(rows), _ROWS_AT_ONCE):
-            some = rows[first : first + _ROWS_AT_ONCE]
-            columns = {f"c{at}": pa.array([row.get(name) for row in some], TEXT) for at, name in enumerate(names)}
-            lines = places[first : first + _ROWS_AT_ONCE]
-            raw = RawChunk(pa.table(columns), lambda numbers, lines=lines: [lines[one] for one in numbers])  # type: ignore[misc]
-            found += [
-                Problem(one.line, one.column, f"has {one.value!r}, but {one.rule}")
-                for one in normaliser.normalise(raw).rejections
-            ]
-    finally:
-        normaliser.close()
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[first : first + _ROWS_AT_ONCE]
+        columns = {f"c{at}": pa.array([row.get(name) for row in some], TEXT) for at, name in enumerate(names)}
+        lines = places[first : first + _ROWS_AT_ONCE]
+        raw = RawChunk(pa.table(columns), lambda numbers, lines=lines: [lines[one] for one in numbers])  # type: ignore[misc]
+        found += [
+            Problem(one.line, one.column, f"has {one.value!r}, but {one.rule}")
+            for one in normaliser.normalise(raw).rejections
+        ]
     return found

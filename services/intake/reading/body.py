@@ -4,15 +4,15 @@ Columns stand in the order of FOCUS's alphabet and nulls are left out, so that n
 nor empty ones make a row look new.
 
 Written column by column: each distinct value becomes a piece of JSON once, neighbouring columns with few distinct
-values are folded into one column of their combinations. DuckDB joins what is left, row by row: once for the hash, and
-once more when the event is written, because the pieces take a fraction of the space that the bodies would.
+values are folded into one column of the combinations that occur. What is left is joined row by row: once for the hash,
+and once more when the event is written, because the pieces take a fraction of the space that the bodies would.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import pyarrow as pa
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from xxhash import xxh3_128_hexdigest
 
 from services.intake.domain.partitions import PARTITION_COLUMNS, SEPARATOR, partition_of
+from services.intake.reading.columns import framed, joined, without_nulls
 from shared.focus import CANONICAL
 
 PIECE: Final = "piece_"
@@ -27,7 +28,7 @@ PIECE: Final = "piece_"
 
 _FIRST: Final = "BilledCost"
 _TO_ESCAPE: Final = bytes(range(0x20)) + b'"\\'
-_ROWS_PER_COMBINATION: Final = 16
+_ROWS_PER_COMBINATION: Final = 8
 
 
 def body_pieces(charge: Mapping[str, pa.DictionaryArray], custom: pa.DictionaryArray) -> dict[str, pa.DictionaryArray]:
@@ -37,15 +38,14 @@ def body_pieces(charge: Mapping[str, pa.DictionaryArray], custom: pa.DictionaryA
         charge: canonical text by column name; `BilledCost` has no nulls, so that the others can bring their commas.
         custom: the object of custom columns as JSON.
     """
-    columns = [_first(charge[_FIRST]), *_members(charge), _framed('},"custom":', custom, "")]
+    columns = [_first(charge[_FIRST]), *_members(charge), framed('},"custom":', custom, "")]
     return {f"{PIECE}{at:02}": piece for at, piece in enumerate(_folded(columns))}
 
 
-def row_hashes(connection: Any, pieces: Mapping[str, pa.DictionaryArray]) -> pa.Array:
+def row_hashes(pieces: Mapping[str, pa.DictionaryArray]) -> pa.Array:
     """The hash of each row's body: XXH3, 128 bits, hex. It tells rows apart, it is no seal."""
-    connection.register("pieces", pa.table(dict(pieces)))
-    bodies = connection.sql(f"SELECT concat({', '.join(pieces)}) FROM pieces").to_arrow_table().column(0)  # noqa: S608
-    return pa.array([xxh3_128_hexdigest(body) for body in bodies.cast(pa.binary()).to_pylist()], pa.string())
+    bodies = joined(pieces.values()).cast(pa.binary())
+    return pa.array([xxh3_128_hexdigest(body) for body in bodies.to_pylist()], pa.string())
 
 
 def custom_objects(columns: Mapping[str, pa.DictionaryArray], rows: int) -> pa.DictionaryArray:
@@ -76,7 +76,7 @@ def _partition_of(key: str, partitions: int) -> int:
 
 
 def _first(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    return _framed(f'"charge":{{"{_FIRST}":"', column, '"')
+    return framed(f'"charge":{{"{_FIRST}":"', column, '"')
 
 
 def _members(charge: Mapping[str, pa.DictionaryArray]) -> Iterator[pa.DictionaryArray]:
@@ -88,12 +88,7 @@ def _members(charge: Mapping[str, pa.DictionaryArray]) -> Iterator[pa.Dictionary
 
 def _member(name: str, column: pa.DictionaryArray, *, quoted: bool) -> pa.DictionaryArray:
     label = f",{msgspec.json.encode(name).decode()}:"
-    return _framed(f'{label}"', _escaped(column), '"') if quoted else _framed(label, column, "")
-
-
-def _framed(before: str, column: pa.DictionaryArray, after: str) -> pa.DictionaryArray:
-    framed = pc.binary_join_element_wise(before, column.dictionary, after, "")
-    return pa.DictionaryArray.from_arrays(column.indices, framed)
+    return framed(f'{label}"', _escaped(column), '"') if quoted else framed(label, column, "")
 
 
 def _escaped(column: pa.DictionaryArray) -> pa.DictionaryArray:
@@ -109,29 +104,25 @@ def _folded(columns: Iterable[pa.DictionaryArray]) -> Iterator[pa.DictionaryArra
     """Fold runs of columns into columns of their combinations, as long as those stay few. Nulls become empty text."""
     folded: pa.DictionaryArray | None = None
     for column in columns:
-        filled = _without_nulls(column)
-        if folded is None:
-            folded = filled
-        elif len(folded.dictionary) * len(filled.dictionary) * _ROWS_PER_COMBINATION <= len(filled):
-            folded = _combined(folded, filled)
-        else:
+        filled = without_nulls(column)
+        combined = filled if folded is None else _combined(folded, filled)
+        if combined is None:
             yield folded
-            folded = filled
+        folded = filled if combined is None else combined
     if folded is not None:
         yield folded
 
 
-def _without_nulls(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    if not column.null_count:
-        return column
-    entries = pc.fill_null(column.dictionary, "")
-    indices = pc.fill_null(column.indices, len(entries)).cast(pa.int32())
-    return pa.DictionaryArray.from_arrays(indices, pa.concat_arrays([entries, pa.array([""])]))
-
-
-def _combined(left: pa.DictionaryArray, right: pa.DictionaryArray) -> pa.DictionaryArray:
+def _combined(left: pa.DictionaryArray, right: pa.DictionaryArray) -> pa.DictionaryArray | None:
+    """One column of the combinations that occur; None if they are too many to gain anything."""
+    few = len(left) // _ROWS_PER_COMBINATION
+    if max(len(left.dictionary), len(right.dictionary)) > few:
+        return None
     width = pa.scalar(len(right.dictionary), pa.int32())
-    indices = pc.add(pc.multiply(left.indices, width), right.indices)
-    ends = right.dictionary.to_pylist()
-    entries = [start + end for start in left.dictionary.to_pylist() for end in ends]
-    return pa.DictionaryArray.from_arrays(indices, pa.array(entries, pa.string()))
+    pairs = pc.add(pc.multiply(left.indices, width), right.indices).dictionary_encode()
+    if len(pairs.dictionary) > few:
+        return None
+    starts = pc.divide(pairs.dictionary, width)
+    ends = pc.subtract(pairs.dictionary, pc.multiply(starts, width))
+    entries = pc.binary_join_element_wise(left.dictionary.take(starts), right.dictionary.take(ends), "")
+    return pa.DictionaryArray.from_arrays(pairs.indices, entries)

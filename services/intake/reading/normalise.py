@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +14,7 @@ from services.intake.domain.tags import AS_DELIVERED
 from services.intake.quality.flags import Examples, flags_column, source_bits
 from services.intake.reading import values
 from services.intake.reading.body import body_pieces, custom_objects, row_hashes, row_partitions
+from services.intake.reading.columns import flat
 from services.intake.reading.layout import Layout
 from services.intake.reading.observing import observe
 from services.intake.reading.raw import RawChunk
@@ -50,19 +50,14 @@ class NormalChunk:
 
 
 class Normaliser:
-    """Normalises chunks of one file. Holds a DuckDB connection, so each thread needs its own."""
+    """Normalises chunks of one file."""
 
     def __init__(
         self, file: str, layout: Layout, partitions: int, tagger: Tagger | None = None, *, appends: bool = False
     ) -> None:
         self._file, self._layout, self._partitions = file, layout, partitions
         self._tagger, self._appends = tagger, appends
-        self._connection = duckdb.connect(config={"threads": 1, "memory_limit": "128MB"})
         self._examples = Examples(file, layout)
-
-    def close(self) -> None:
-        """Release the connection."""
-        self._connection.close()
 
     def normalise(self, raw: RawChunk) -> NormalChunk:
         """Apply every rule to every row of a chunk."""
@@ -80,11 +75,11 @@ class Normaliser:
             chunk, observed.tag_steps = apply_rules(self._tagger, self._layout, chunk)
         chunk = self._by_partition(chunk)
         rendered = self._render(chunk)
-        observed.add_examples(self._examples.pick(_flat(rendered.column("flags")), chunk.column(_RAW_ROW), raw))
+        observed.add_examples(self._examples.pick(flat(rendered.column("flags")), chunk.column(_RAW_ROW), raw))
         return NormalChunk(rendered, rejections, observed)
 
     def _canonical(self, name: str, table: pa.Table) -> Canonical:
-        column = _first_value([_flat(table.column(position)) for position in self._layout.charge[name]])
+        column = _first_value([flat(table.column(position)) for position in self._layout.charge[name]])
         if name in self._layout.translations:
             column = self._layout.translations[name].apply(column)
         if name == "BillingCurrency":
@@ -125,21 +120,21 @@ class Normaliser:
 
     def _by_partition(self, chunk: pa.Table) -> pa.Table:
         """Order the rows by partition, those of a partition as in the file, so that each one's events are a slice."""
-        charge = {name: _flat(chunk.column(name)) for name in self._layout.charge}
+        charge = {name: flat(chunk.column(name)) for name in self._layout.charge}
         chunk = chunk.append_column("partition", row_partitions(charge, chunk.num_rows, self._partitions))
         return chunk.take(pc.sort_indices(chunk, sort_keys=[("partition", "ascending")]))
 
     def _render(self, chunk: pa.Table) -> pa.Table:
-        charge = {name: _flat(chunk.column(name)) for name in chunk.column_names if name in COLUMNS}
-        own = {name: _flat(chunk.column(f"c{at}")) for name, at in self._layout.custom.items()}
+        charge = {name: flat(chunk.column(name)) for name in chunk.column_names if name in COLUMNS}
+        own = {name: flat(chunk.column(f"c{at}")) for name, at in self._layout.custom.items()}
         custom = custom_objects(own | delivered_tags(chunk), chunk.num_rows)
         pieces = body_pieces(charge, custom)
         columns: dict[str, Any] = {name: _typed(name, column) for name, column in charge.items()}
         flags = flags_column(charge, columns, chunk.column(_SOURCE_BITS))
-        columns |= {"custom": custom, "row_hash": row_hashes(self._connection, pieces), **pieces}
+        columns |= {"custom": custom, "row_hash": row_hashes(pieces), **pieces}
         if self._appends and AS_DELIVERED in chunk.column_names:
             as_delivered = body_pieces(charge | tags_before(chunk), custom_objects(own, chunk.num_rows))
-            columns["identity"] = row_hashes(self._connection, as_delivered)
+            columns["identity"] = row_hashes(as_delivered)
         columns["partition"] = chunk.column("partition")
         columns["billing_period"] = _prefix(charge["BillingPeriodStart"], 7)
         columns["charge_day"] = _prefix(charge["ChargePeriodStart"], 10)
@@ -149,11 +144,6 @@ class Normaliser:
 
 def _typed(name: str, column: pa.DictionaryArray) -> pa.Array:
     return pc.take(pc.cast(column.dictionary, AMOUNT), column.indices) if COLUMNS[name].type == "decimal" else column
-
-
-def _flat(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    whole = column.combine_chunks()
-    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def _first_value(candidates: list[pa.DictionaryArray]) -> pa.DictionaryArray:

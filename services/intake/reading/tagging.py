@@ -24,6 +24,7 @@ from services.intake.domain.tags import (
     tag_text,
     with_virtual,
 )
+from services.intake.reading.columns import flat
 from services.intake.reading.layout import Layout
 from services.intake.reading.objects import read_object, write_object
 from shared.focus import COLUMNS
@@ -91,8 +92,8 @@ class Tagger:
 
 def apply_rules(tagger: Tagger, layout: Layout, rows: pa.Table) -> tuple[pa.Table, Steps]:
     """Apply tag rules to a chunk; where something changed it also gets the column `AS_DELIVERED`, and `_BEFORE`."""
-    columns = {name: _flat(rows.column(name)) for name in rows.column_names if name in COLUMNS}
-    columns |= {name: _flat(rows.column(f"c{at}")) for name, at in layout.custom.items()}
+    columns = {name: flat(rows.column(name)) for name in rows.column_names if name in COLUMNS}
+    columns |= {name: flat(rows.column(f"c{at}")) for name, at in layout.custom.items()}
     tags = columns.get("Tags")
     if tags is None:
         tags = pa.nulls(rows.num_rows, pa.string()).dictionary_encode()
@@ -110,17 +111,12 @@ def apply_rules(tagger: Tagger, layout: Layout, rows: pa.Table) -> tuple[pa.Tabl
 
 def delivered_tags(rows: pa.Table) -> dict[str, pa.DictionaryArray]:
     """The custom column of tags as delivered, if tag rules changed something in a chunk."""
-    return {AS_DELIVERED: _flat(rows.column(AS_DELIVERED))} if AS_DELIVERED in rows.column_names else {}
+    return {AS_DELIVERED: flat(rows.column(AS_DELIVERED))} if AS_DELIVERED in rows.column_names else {}
 
 
 def tags_before(rows: pa.Table) -> dict[str, pa.DictionaryArray]:
     """The tags of a chunk's rows before tag rules changed something."""
-    return {"Tags": _flat(rows.column(_BEFORE))}
-
-
-def _flat(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    whole = column.combine_chunks()
-    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    return {"Tags": flat(rows.column(_BEFORE))}
 
 
 class _Column(NamedTuple):

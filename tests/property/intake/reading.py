@@ -39,14 +39,11 @@ def read(path: Path) -> Read:
     facts = check_file(path)
     found = Read(facts.format)
     normaliser = Normaliser(facts.name, facts.layout, 6)
-    try:
-        for parse in parsers(facts, path):
-            normal = normaliser.normalise(parse())
-            columns = normal.table.select(["BilledCost", "EffectiveCost", "BillingCurrency"])
-            found.accepted += [{name: str(value) for name, value in row.items()} for row in columns.to_pylist()]
-            found.refused.update(frozenset(rejection.row.items()) for rejection in normal.rejections)
-    finally:
-        normaliser.close()
+    for parse in parsers(facts, path):
+        normal = normaliser.normalise(parse())
+        columns = normal.table.select(["BilledCost", "EffectiveCost", "BillingCurrency"])
+        found.accepted += [{name: str(value) for name, value in row.items()} for row in columns.to_pylist()]
+        found.refused.update(frozenset(rejection.row.items()) for rejection in normal.rejections)
     return found
 
 

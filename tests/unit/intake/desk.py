@@ -83,7 +83,7 @@ class Desk:
             archive_rows(self.archive, name, spool, work, work.parts(), style)
             for part, planned in work.planned(work.parts()):
                 rows = spool.read_events(part)
-                for rendered in render(work.cursor(), name, KINDS[part.kind], rows, planned):
+                for rendered in render(name, KINDS[part.kind], rows, planned):
                     values += rendered.values
         return [decode(CostEvent, value) for value in values]
 

@@ -18,6 +18,7 @@ from services.intake.quality.flags.commitments import commitment_masks
 from services.intake.quality.flags.prices import price_masks
 from services.intake.quality.flags.source import source_masks
 from services.intake.quality.flags.values import value_masks
+from services.intake.reading.columns import flat
 from services.intake.reading.layout import Layout
 from services.intake.reading.raw import RawChunk
 from services.intake.reading.values import Canonical
@@ -44,7 +45,7 @@ def flags_column(text: Mapping[str, pa.DictionaryArray], typed: Mapping[str, Any
         source: the bits of `source_bits` of the same rows in the same order.
     """
     rows = Rows(text, typed)
-    encoded = _flat(
+    encoded = flat(
         _bits(chain(price_masks(rows), value_masks(rows), commitment_masks(rows)), source)
     ).dictionary_encode()
     written = pa.array([_written(bits) for bits in encoded.dictionary.to_pylist()], pa.string())
@@ -60,7 +61,3 @@ def _bits(masks: Iterable[Mask], bits: Any) -> Any:
 def _written(bits: int) -> str | None:
     codes = [code for code, bit in _BITS.items() if bits & bit]
     return json.dumps(codes, separators=(",", ":")) if codes else None
-
-
-def _flat(column: Any) -> Any:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -1,0 +1,36 @@
+"""Columns of text as dictionaries: what is written is written once per distinct value, and joined row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def flat(column: Any) -> Any:
+    """A column as one array."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def framed(before: str, column: pa.DictionaryArray, after: str) -> pa.DictionaryArray:
+    """The same with text around each value; nulls stay."""
+    texts = pc.binary_join_element_wise(before, column.dictionary, after, "")
+    return pa.DictionaryArray.from_arrays(column.indices, texts)
+
+
+def without_nulls(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Nulls become empty text."""
+    if not column.null_count:
+        return column
+    entries = pc.fill_null(column.dictionary, "")
+    indices = pc.fill_null(column.indices, len(entries)).cast(pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, pa.concat_arrays([entries, pa.array([""])]))
+
+
+def joined(pieces: Iterable[Any]) -> pa.Array:
+    """The texts of each row, one after another: columns of text without nulls, or text that is the same in all rows."""
+    decoded = (piece.dictionary_decode() if isinstance(piece, pa.DictionaryArray) else piece for piece in pieces)
+    return pc.binary_join_element_wise(*decoded, "")
