@@ -48,8 +48,11 @@ async def told_again(world: World) -> dict[str, Delivery]:
 
 async def deliver(world: World, tmp_path: Path) -> None:
     """A source that overwrites, over two months and with every kind of change, and one that appends."""
-    before = [charge(n, ConsumedQuantity="9e-7", InvoiceId="") for n in range(30)] + [charge(1, ConsumedQuantity="1")] * 3
-    after = [charge(n, ConsumedQuantity="9e-7", InvoiceId="") for n in range(5, 33)] + [charge(1, ConsumedQuantity="1")]
+    before = [charge(n, ConsumedQuantity="9e-7", InvoiceId="") for n in range(30)] + [
+        charge(1, ConsumedQuantity="1")
+    ] * 3
+    after = [charge(n, ConsumedQuantity="9e-7", InvoiceId="") for n in range(5, 33)]
+    after.append(charge(1, ConsumedQuantity="1"))
     world.deliver("aws", write_csv(tmp_path / "a.csv", before))
     world.deliver("aws", write_csv(tmp_path / "b.csv", [charge(2, **FEBRUARY), charge(3), charge(3)]))
     world.deliver("aws", write_csv(tmp_path / "c.csv", after))
