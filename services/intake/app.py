@@ -40,5 +40,5 @@ def build(settings: IntakeSettings) -> Service:
     service.api.include_router(routes(service.engine, archive, worker, settings.topic_prefix))
     service.api.include_router(dataset_routes(service.engine, archive, settings.topic_prefix))
     service.api.include_router(export_routes(service.engine, archive, settings.data_dir))
-    service.api.include_router(quality_routes(service.engine, quality, worker))
+    service.api.include_router(quality_routes(service.engine, quality, worker, settings.topic_prefix))
     return service
