@@ -51,7 +51,8 @@ _SECTIONS: Final[dict[Kind, tuple[str, str]]] = {
             "intake release DELIVERY --by NAME --reason TEXT`, or `cancel`; who, when and why is recorded. A released "
             "delivery is compared anew with what is in force then. A newer delivery of the source that is not held "
             "itself and has all of its payers and periods takes its place: the held one is `superseded`. Deliveries of "
-            "other payers or periods go on meanwhile; one with only some of them waits."
+            "other payers or periods go on meanwhile; one with only some of them waits. None of its periods closes "
+            "before that is decided (break `held-delivery`), and no period at all if none of its rows tells one."
         ),
     ),
 }
