@@ -19,7 +19,9 @@ Every delivery gets a quality report: `apportion intake quality DELIVERY`, with 
 `GET /v1/deliveries/DELIVERY/quality` and `quality.html`. It has the totals, what was rejected and flagged with its
 share of the cost, whether the sums hold, and for each code what is written here. `apportion intake rejected DELIVERY`
 prints the rejected rows as JSON Lines. As metrics: `apportion_intake_rejected_rows_total{code}`,
-`apportion_intake_flags_total{code}`, `apportion_intake_held_deliveries`.
+`apportion_intake_flags_total{code}`, `apportion_intake_held_deliveries`, and of each source's newest delivery
+`apportion_intake_newest_delivery_rows{source, rows="read" | "rejected" | "flagged"}`; the dashboard's row
+"Data quality" shows them.
 """
 _SECTIONS: Final[dict[Kind, tuple[str, str]]] = {
     "rejection": (

@@ -16,6 +16,12 @@ from tests.unit.intake.exports import charge, write_csv
 
 FEBRUARY = {"BillingPeriodStart": "2026-02-01T00:00:00Z", "BillingPeriodEnd": "2026-03-01T00:00:00Z"}
 BAD = {"BilledCost": "1,5"}
+SAMPLES = (
+    'apportion_intake_deliveries_in_state{state="held"} 1.0',
+    'apportion_intake_deliveries_in_state{state="complete"} 0.0',
+    'apportion_intake_newest_delivery_rows{rows="read",source="aws"} 3.0',
+    'apportion_intake_newest_delivery_rows{rows="rejected",source="aws"} 2.0',
+)
 Changes = list[tuple[int, str]]
 
 
@@ -132,6 +138,8 @@ async def test_what_was_held_before_anybody_was_told_is_told_at_the_next_start(w
     for _ in range(2):
         world.start(reject_limit="0")
         world.until(lambda: world.shows("apportion_intake_held_deliveries 1.0"), "looked at deliveries")
+        for sample in SAMPLES:
+            world.until(lambda sample=sample: world.shows(sample), sample)
         world.stop()
     assert await told(world, 2) == {held["delivery_id"]: [(1, "held"), (1, "held")]}
     assert {(tuple(one.scopes), tuple(one.reasons)) for one in await holds(world, 2)} == {
