@@ -31,6 +31,30 @@ def unsettled(deliveries: Sequence[Delivery], billing_period: str) -> list[tuple
     return found
 
 
+def unplaced(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, int]]:
+    """Deliveries in which no row tells a billing period, with how many of their refused rows are still missing.
+
+    Such rows may belong to any period. A later snapshot of the source answers for them: they may be among its rows.
+
+    Args:
+        deliveries: all of them, of all sources, in any order.
+    """
+    found = []
+    for one in sorted(deliveries, key=lambda one: (one.source, one.ordinal)):
+        if one.rejected_rows and not periods_of(one):
+            later = [other for other in deliveries if other.source == one.source and other.ordinal > one.ordinal]
+            refused = rejected_of(one)
+            rows = sum(some.rows for some in refused if not answered(one, some.billing_account_id, None, later))
+            found += [(one, rows)] if rows else []
+    return found
+
+
+def periods_of(delivery: Delivery) -> set[str]:
+    """Every period that a delivery published, has, or refused rows of, as far as its rows tell."""
+    totals = (*delivery.published, *delivery.snapshot)
+    return {one.billing_period for one in totals} | set(delivery.rejected_periods)
+
+
 def rejected_of(delivery: Delivery) -> list[RejectedRows]:
     """Where a delivery's refused rows belong; one written before this was told apart says at most the periods."""
     if delivery.rejected or not delivery.rejected_rows:

@@ -26,6 +26,7 @@ class TopicSpec:
 
 COSTS: Final = TopicSpec("finops.costs.v1", "none: the partition is chosen by intake", "intake", partitions=6)
 DELIVERIES: Final = TopicSpec("finops.deliveries.v1", "delivery id", "intake", compacted=True)
+HOLDS: Final = TopicSpec("finops.holds.v1", "delivery id", "intake", compacted=True)
 PROVIDER_INVOICES: Final = TopicSpec(
     "finops.provider-invoices.v1", "issuer/invoice/period/currency", "intake", compacted=True
 )
@@ -50,8 +51,8 @@ PERIODS: Final = TopicSpec("finops.periods.v1", "billing period", "ledger", comp
 RECONCILIATIONS: Final = TopicSpec("finops.reconciliations.v1", "billing period", "ledger", compacted=True)
 
 TOPICS: Final = (
-    COSTS, DELIVERIES, PROVIDER_INVOICES, INVOICE_DETAILS, PROVIDER_PERIODS, CONTRACT_COMMITMENTS, COST_CENTERS, RULES,
-    ALLOCATIONS, ALLOCATION_RUNS, INVOICES, INVOICE_RUNS, PERIODS, RECONCILIATIONS,
+    COSTS, DELIVERIES, HOLDS, PROVIDER_INVOICES, INVOICE_DETAILS, PROVIDER_PERIODS, CONTRACT_COMMITMENTS, COST_CENTERS,
+    RULES, ALLOCATIONS, ALLOCATION_RUNS, INVOICES, INVOICE_RUNS, PERIODS, RECONCILIATIONS,
 )  # fmt: skip
 
 

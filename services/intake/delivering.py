@@ -34,7 +34,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake import holds, metrics, source_styles, store
+from services.intake import hold_records, holds, metrics, source_styles, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import UNFINISHED, State
 from services.intake.domain.styles import OlderThanInForce, Style, check_age
@@ -128,7 +128,9 @@ class Worker:
         return await self._republisher.next(publisher)
 
     async def _tidy(self) -> None:
-        """Remove what a crash after step 7 left."""
+        """Remove what a crash after step 7 left, and tell of held deliveries that nobody was told of."""
+        async with self._engine.begin() as conn:
+            await hold_records.make_up_for(conn, self._prefix)
         for delivery_id in await asyncio.to_thread(self._archive.spools):
             async with self._engine.connect() as conn:
                 delivery = await store.find(conn, delivery_id)
@@ -205,6 +207,7 @@ class Worker:
         log.warning("delivery refused", delivery_id=delivery.delivery_id, error=error)
         async with self._engine.begin() as conn:
             await store.advance(conn, delivery, State.REFUSED, error=error)
+            await hold_records.moved(conn, self._prefix, [delivery.delivery_id], "refused")
         metrics.DELIVERIES.labels(State.REFUSED).inc()
 
     async def _begin(self, delivery: StoredDelivery, _publisher: Publisher) -> None:

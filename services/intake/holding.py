@@ -69,7 +69,7 @@ async def judge(conn: AsyncConnection, limits: Limits, delivery: StoredDelivery,
         return await _judge_added(conn, limits, delivery, measured)
     by_relation: dict[Relation, list[str]] = {one: [] for one in Relation}
     for held in await holds.held_before(conn, delivery):
-        by_relation[relation(frozenset(measured.scopes), held.scopes)].append(held.delivery_id)
+        by_relation[relation(frozenset(measured.scopes), held.claims)].append(held.delivery_id)
     released = await holds.was_released(conn, delivery.delivery_id)
     broken = [] if released else breaches(limits, delivery, measured)
     reasons = [*broken, *behind(by_relation[Relation.OVERLAPS])]

@@ -13,9 +13,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake import store
-from services.intake.domain.delivery import UNFINISHED, Scope, State
-from services.intake.domain.holding import HoldReason
+from services.intake import hold_records, store
+from services.intake.domain.delivery import UNFINISHED, State
+from services.intake.domain.holding import Claim, HoldReason
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, deliveries, hold_decisions
 from shared.database import lock_transaction
@@ -27,7 +27,7 @@ class Held(NamedTuple):
     """A held delivery, as far as a newer one of its source has to know it."""
 
     delivery_id: str
-    scopes: frozenset[Scope]
+    claims: tuple[Claim, ...]
 
 
 async def lock_holds(conn: AsyncConnection, source: str) -> None:
@@ -43,7 +43,7 @@ async def held_before(conn: AsyncConnection, delivery: StoredDelivery) -> list[H
         .where(deliveries.c.state == State.HELD)
         .order_by(deliveries.c.ordinal)
     )
-    return [Held(row.delivery_id, _scopes(row.held_scopes)) for row in await conn.execute(query)]
+    return [Held(row.delivery_id, tuple(Claim(*one) for one in row.held_scopes)) for row in await conn.execute(query)]
 
 
 async def overtaken(conn: AsyncConnection, delivery: StoredDelivery) -> bool:
@@ -57,17 +57,18 @@ async def overtaken(conn: AsyncConnection, delivery: StoredDelivery) -> bool:
 
 
 async def hold(
-    conn: AsyncConnection, delivery: StoredDelivery, reasons: Sequence[HoldReason], scopes: Collection[Scope],
-    **values: object,
+    conn: AsyncConnection, prefix: str, delivery: StoredDelivery, reasons: Sequence[HoldReason],
+    claims: Sequence[Claim], **values: object,
 ) -> None:  # fmt: skip
     """Hold a delivery; `values` are further columns."""
     await store.advance(
         conn, delivery, State.HELD, hold_reasons=[reason._asdict() for reason in reasons],
-        held_scopes=[list(scope) for scope in sorted(scopes)], **values,
+        held_scopes=[list(claim) for claim in claims], **values,
     )  # fmt: skip
+    await hold_records.held(conn, prefix, delivery, reasons, claims)
 
 
-async def supersede(conn: AsyncConnection, delivery_ids: Collection[str], by: StoredDelivery) -> None:
+async def supersede(conn: AsyncConnection, prefix: str, delivery_ids: Collection[str], by: StoredDelivery) -> None:
     """A newer delivery takes the place of held ones; those that only waited for these try again."""
     if delivery_ids:
         await conn.execute(
@@ -75,10 +76,13 @@ async def supersede(conn: AsyncConnection, delivery_ids: Collection[str], by: St
             .where(deliveries.c.delivery_id.in_(delivery_ids), deliveries.c.state == State.HELD)
             .values(state=State.SUPERSEDED, superseded_by=by.delivery_id, ended_at=func.clock_timestamp())
         )
-        await _wake_followers(conn, by.source)
+        await hold_records.moved(conn, prefix, delivery_ids, "superseded", by.delivery_id)
+        await _wake_followers(conn, prefix, by.source)
 
 
-async def decide(conn: AsyncConnection, delivery: StoredDelivery, decision: State, by: str, reason: str) -> None:
+async def decide(
+    conn: AsyncConnection, prefix: str, delivery: StoredDelivery, decision: State, by: str, reason: str
+) -> None:
     """Release or cancel a held delivery, record who did and why, and let those that only waited for it try again.
 
     Raises:
@@ -88,7 +92,9 @@ async def decide(conn: AsyncConnection, delivery: StoredDelivery, decision: Stat
     await conn.execute(
         insert(hold_decisions).values(delivery_id=delivery.delivery_id, decision=decision, decided_by=by, reason=reason)
     )
-    await _wake_followers(conn, delivery.source)
+    became: hold_records.Move = "cancelled" if decision is State.CANCELLED else "resumed"
+    await hold_records.moved(conn, prefix, [delivery.delivery_id], became)
+    await _wake_followers(conn, prefix, delivery.source)
 
 
 async def decisions(conn: AsyncConnection, delivery_ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
@@ -119,7 +125,7 @@ async def count(conn: AsyncConnection) -> int:
     return int((await conn.execute(query)).scalar_one())
 
 
-async def _wake_followers(conn: AsyncConnection, source: str) -> None:
+async def _wake_followers(conn: AsyncConnection, prefix: str, source: str) -> None:
     """Whoever was held for nothing but its place behind others is looked at again."""
     query = select(deliveries).where(deliveries.c.source == source, deliveries.c.state == State.HELD)
     waiting = [
@@ -132,7 +138,4 @@ async def _wake_followers(conn: AsyncConnection, source: str) -> None:
         .where(deliveries.c.delivery_id.in_(waiting))
         .values(state=State.RECEIVED, hold_reasons=[], held_scopes=[])
     )
-
-
-def _scopes(stored: Sequence[Sequence[str]]) -> frozenset[Scope]:
-    return frozenset(Scope(*one) for one in stored)
+    await hold_records.moved(conn, prefix, waiting, "resumed")

@@ -11,6 +11,11 @@ DELIVERIES: Final = Counter("apportion_intake_deliveries_total", "Deliveries tha
 REJECTED: Final = Counter("apportion_intake_rejected_rows_total", "Rows that were refused", ["code"])
 FLAGS: Final = Counter("apportion_intake_flags_total", "Flags on accepted rows", ["code"])
 HELD: Final = Gauge("apportion_intake_held_deliveries", "Deliveries that are held until a person decides")
+IN_STATE: Final = Gauge("apportion_intake_deliveries_in_state", "Deliveries that are in a state now", ["state"])
+NEWEST_ROWS: Final = Gauge(
+    "apportion_intake_newest_delivery_rows", "Rows of a source's newest delivery: read, rejected or flagged",
+    ["source", "rows"],
+)  # fmt: skip
 TAGGED: Final = Counter(
     "apportion_intake_tags_normalised_rows_total", "Rows whose tags a rule changed", ["rules", "step"]
 )

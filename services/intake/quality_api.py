@@ -35,7 +35,7 @@ class Decision(BaseModel):
     reason: Words
 
 
-def quality_routes(engine: AsyncEngine, files: QualityFiles, worker: Worker) -> APIRouter:
+def quality_routes(engine: AsyncEngine, files: QualityFiles, worker: Worker, prefix: str) -> APIRouter:
     """Make the routes."""
     router = APIRouter(prefix="/v1/deliveries/{delivery_id}", tags=["quality"])
 
@@ -64,24 +64,24 @@ def quality_routes(engine: AsyncEngine, files: QualityFiles, worker: Worker) -> 
     @router.post("/release")
     async def release(delivery_id: str, decision: Decision) -> dict[str, Any]:
         """Let a held delivery go on: it is read and compared again, and limits hold it no more."""
-        return await _decide(engine, worker, delivery_id, State.RELEASED, decision)
+        return await _decide(engine, prefix, worker, delivery_id, State.RELEASED, decision)
 
     @router.post("/cancel")
     async def cancel(delivery_id: str, decision: Decision) -> dict[str, Any]:
         """Give a held delivery up; nothing of it was published or ever will be."""
-        return await _decide(engine, worker, delivery_id, State.CANCELLED, decision)
+        return await _decide(engine, prefix, worker, delivery_id, State.CANCELLED, decision)
 
     return router
 
 
 async def _decide(
-    engine: AsyncEngine, worker: Worker, delivery_id: str, state: State, decision: Decision
+    engine: AsyncEngine, prefix: str, worker: Worker, delivery_id: str, state: State, decision: Decision
 ) -> dict[str, Any]:
     async with engine.begin() as conn:
         delivery = await _known(conn, delivery_id)
         await holds.lock_holds(conn, delivery.source)
         try:
-            await holds.decide(conn, delivery, state, decision.by, decision.reason)
+            await holds.decide(conn, prefix, delivery, state, decision.by, decision.reason)
         except (ImpossibleStep, Fenced):
             raise ApiError(
                 409, "not-held", f"delivery {delivery_id} is not held (any more); it was {delivery.state} just now"

@@ -4,7 +4,7 @@ Every delivery goes out under its own id with the events it had, under their num
 byte. A consumer with an empty database adds them all up; one that has them skips each of them by its number. So nothing
 has to know whether it is spoken to for the first or for the second time.
 
-1. asked: deliveries are marked, provider invoices are in the outbox;
+1. asked: deliveries are marked, provider invoices and what is known of holds are in the outbox;
 2. a source at a time, under the lock that its deliveries are worked on: each marked delivery is made anew from the
    archive, published, and its record goes to the outbox in the transaction that removes the mark.
 
@@ -21,7 +21,7 @@ from contextlib import aclosing
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.intake import provider_invoices, store
+from services.intake import hold_records, provider_invoices, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import Scope, State
 from services.intake.domain.styles import Style
@@ -47,7 +47,7 @@ log = logger(__name__)
 
 
 async def ask(conn: AsyncConnection, prefix: str, source: str | None, periods: Collection[str]) -> dict[str, int]:
-    """Mark deliveries to be published again, and publish provider invoices again; returns how many of each.
+    """Mark deliveries to be published again, publish holds and provider invoices again; returns how many of each.
 
     Args:
         source: only this one's, and then no provider invoices, which belong to no source.
@@ -60,7 +60,8 @@ async def ask(conn: AsyncConnection, prefix: str, source: str | None, periods: C
     for delivery_id in wanted:
         await conn.execute(update(deliveries).where(deliveries.c.delivery_id == delivery_id).values(republish=ASKED))
     invoices = 0 if source is not None else await provider_invoices.publish_again(conn, prefix, periods)
-    return {"deliveries": len(wanted), "provider_invoices": invoices}
+    holds = await hold_records.publish_again(conn, prefix, source, periods)
+    return {"deliveries": len(wanted), "provider_invoices": invoices, "holds": holds}
 
 
 async def status(conn: AsyncConnection) -> dict[str, object]:

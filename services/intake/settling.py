@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake import holding, holds, metrics, store
 from services.intake.domain.delivery import State
+from services.intake.domain.holding import claims
 from services.intake.holding import Limits, Measured
 from services.intake.preparing import InForce, Preparation, Prepared, Reading
 from services.intake.quality.assessing import Assessment, assess
@@ -61,10 +62,11 @@ class Settling:
                 "flagged_rows": assessed.report.rows.flagged,
             }  # fmt: skip
             if verdict.reasons:
-                await holds.hold(conn, delivery, verdict.reasons, prepared.scopes, **values)
+                claimed = claims(prepared.scopes, reading.refused)
+                await holds.hold(conn, self._prefix, delivery, verdict.reasons, claimed, **values)
             else:
                 await store.advance(conn, delivery, State.NORMALISED, **values, hold_reasons=[], held_scopes=[])
-                await holds.supersede(conn, verdict.replaces, delivery)
+                await holds.supersede(conn, self._prefix, verdict.replaces, delivery)
                 await self._keep_letters(conn, delivery, preparation)
         failpoints.reach("intake.held" if verdict.reasons else "intake.normalised")
         _count(delivery, reading, assessed, verdict)

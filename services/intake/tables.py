@@ -76,6 +76,14 @@ hold_decisions = Table(
     Index("ix_hold_decisions_delivery_id", "delivery_id"),
 )
 
+hold_records = Table(
+    "hold_records",
+    METADATA,
+    Column("delivery_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("record", LargeBinary, nullable=False, comment="the newest DeliveryHold as it is published"),
+)
+
 scopes = Table(
     "scopes",
     METADATA,

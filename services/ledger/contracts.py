@@ -7,6 +7,7 @@ from typing import Literal
 
 from services.ledger.domain.breaks import Break
 from services.ledger.domain.facts import Basis, CostTotal, DeliveryFact, ProviderInvoice
+from services.ledger.domain.holds import Hold
 from services.ledger.domain.periods import Period, State
 from services.ledger.domain.reconciliation import Reconciliation
 from shared import events
@@ -23,6 +24,17 @@ _STATES: dict[State, _States] = {
 def delivery_facts(deliveries: list[events.Delivery]) -> tuple[DeliveryFact, ...]:
     """Deliveries as posting knows them."""
     return tuple(DeliveryFact(one.delivery_id, one.source, one.ordinal) for one in deliveries)
+
+
+def hold_facts(holds: list[events.DeliveryHold]) -> list[Hold]:
+    """What is known of held deliveries, as the checks want it."""
+    return [
+        Hold(
+            one.delivery_id, one.source, one.state, one.since,
+            tuple((reason.code, reason.message) for reason in one.reasons), bool(one.scopes), one.superseded_by,
+        )
+        for one in holds
+    ]  # fmt: skip
 
 
 def provider_invoice_facts(invoices: list[events.ProviderInvoice]) -> tuple[ProviderInvoice, ...]:

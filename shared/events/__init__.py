@@ -19,12 +19,14 @@ from shared.events.costs import (
     RejectedRows,
 )
 from shared.events.datasets import ContractCommitment, InvoiceDetail, ProviderBillingPeriod
+from shared.events.holds import DeliveryHold, HoldReason
 from shared.events.invoices import Invoice, InvoiceLine, InvoiceRun, InvoiceTotals
 from shared.events.periods import Break, Period, Reconciliation, Stages
 
 __all__ = [
     "Allocation", "AllocationRun", "AllocationTotals", "Break", "Contract", "ContractCommitment", "CostCenter",
-    "CostEvent", "DeliveredFile", "DeliveredScope", "Delivery", "Finding", "Invoice", "InvoiceDetail", "InvoiceLine",
-    "InvoiceRun", "InvoiceTotals", "Origin", "Period", "ProviderBillingPeriod", "ProviderInvoice", "Reconciliation",
-    "RejectedRows", "RuleSetVersion", "Stages", "Totals", "content_hash", "decode", "encode",
+    "CostEvent", "DeliveredFile", "DeliveredScope", "Delivery", "DeliveryHold", "Finding", "HoldReason", "Invoice",
+    "InvoiceDetail", "InvoiceLine", "InvoiceRun", "InvoiceTotals", "Origin", "Period", "ProviderBillingPeriod",
+    "ProviderInvoice", "Reconciliation", "RejectedRows", "RuleSetVersion", "Stages", "Totals", "content_hash", "decode",
+    "encode",
 ]  # fmt: skip

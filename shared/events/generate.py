@@ -26,6 +26,7 @@ from shared.events import (
     CostCenter,
     CostEvent,
     Delivery,
+    DeliveryHold,
     Invoice,
     InvoiceDetail,
     InvoiceRun,
@@ -44,6 +45,7 @@ from shared.topics import (
     COST_CENTERS,
     COSTS,
     DELIVERIES,
+    HOLDS,
     INVOICE_DETAILS,
     INVOICE_RUNS,
     INVOICES,
@@ -56,10 +58,10 @@ from shared.topics import (
 )
 
 CONTRACTS: Final[dict[TopicSpec, type[Contract]]] = {
-    COSTS: CostEvent, DELIVERIES: Delivery, PROVIDER_INVOICES: ProviderInvoice, INVOICE_DETAILS: InvoiceDetail,
-    PROVIDER_PERIODS: ProviderBillingPeriod, CONTRACT_COMMITMENTS: ContractCommitment, COST_CENTERS: CostCenter,
-    RULES: RuleSetVersion, ALLOCATIONS: Allocation, ALLOCATION_RUNS: AllocationRun, INVOICES: Invoice,
-    INVOICE_RUNS: InvoiceRun, PERIODS: Period, RECONCILIATIONS: Reconciliation,
+    COSTS: CostEvent, DELIVERIES: Delivery, HOLDS: DeliveryHold, PROVIDER_INVOICES: ProviderInvoice,
+    INVOICE_DETAILS: InvoiceDetail, PROVIDER_PERIODS: ProviderBillingPeriod, CONTRACT_COMMITMENTS: ContractCommitment,
+    COST_CENTERS: CostCenter, RULES: RuleSetVersion, ALLOCATIONS: Allocation, ALLOCATION_RUNS: AllocationRun,
+    INVOICES: Invoice, INVOICE_RUNS: InvoiceRun, PERIODS: Period, RECONCILIATIONS: Reconciliation,
 }  # fmt: skip
 
 _ROWS: Final[dict[type[Contract], tuple[str, Dataset]]] = {

@@ -28,6 +28,9 @@ def republish(
     if as_json:
         print_json(asked | {"failed": state["failed"]})
     else:
-        out.print(f"{asked['deliveries']} deliveries, {asked['provider_invoices']} provider invoices published again")
+        out.print(
+            f"{asked['deliveries']} deliveries, {asked['provider_invoices']} provider invoices, "
+            f"{asked['holds']} holds published again"
+        )
     if state["failed"]:
         fail("\n".join(one["error"] for one in state["failed"]), BLOCKED)

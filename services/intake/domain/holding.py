@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
@@ -86,6 +86,28 @@ class Size(NamedTuple):
     effective: Decimal
 
 
+class Claim(NamedTuple):
+    """A payer in a billing period that a held delivery has rows of; None: its rejected rows don't tell which payer."""
+
+    billing_account_id: str | None
+    billing_period: str
+
+
+def claims(scopes: Iterable[Scope], rejected: Iterable[tuple[str | None, str | None]]) -> list[Claim]:
+    """What a delivery has rows of, accepted or rejected, as far as they tell.
+
+    Rejected rows that tell only their period are of one of its payers that are known otherwise, if there is one.
+
+    Args:
+        rejected: payer and period of rejected rows, None where they don't tell.
+    """
+    told = {Claim(*scope) for scope in scopes}
+    told |= {Claim(account, period) for account, period in rejected if account is not None and period is not None}
+    periods = {claim.billing_period for claim in told}
+    told |= {Claim(None, period) for _, period in rejected if period is not None and period not in periods}
+    return sorted(told, key=lambda claim: (claim.billing_period, claim.billing_account_id or ""))
+
+
 class Relation(StrEnum):
     """How a newer delivery of a source stands to an older one that is held."""
 
@@ -94,11 +116,22 @@ class Relation(StrEnum):
     APART = "apart"
 
 
-def relation(newer: AbstractSet[Scope], held: AbstractSet[Scope]) -> Relation:
-    """A newer delivery replaces a held one if it has all of its scopes; with only some of them it has to wait."""
-    if held <= newer:
+def relation(newer: AbstractSet[Scope], held: Collection[Claim]) -> Relation:
+    """A newer delivery replaces a held one if it has all that this one has rows of; with only some it has to wait.
+
+    One whose rows tell nothing is replaced by any that has rows: they may be among those.
+    """
+    if not newer:
+        return Relation.APART
+    common = sum(any(_covers(scope, claim) for scope in newer) for claim in held)
+    if common == len(held):
         return Relation.REPLACES
-    return Relation.OVERLAPS if held & newer else Relation.APART
+    return Relation.OVERLAPS if common else Relation.APART
+
+
+def _covers(scope: Scope, claim: Claim) -> bool:
+    payers = {None, scope.billing_account_id}
+    return scope.billing_period == claim.billing_period and claim.billing_account_id in payers
 
 
 def too_many_rejected(limit: RejectLimit, rejected: int, rows: int) -> Iterator[HoldReason]:

@@ -19,7 +19,9 @@ Every delivery gets a quality report: `apportion intake quality DELIVERY`, with 
 `GET /v1/deliveries/DELIVERY/quality` and `quality.html`. It has the totals, what was rejected and flagged with its
 share of the cost, whether the sums hold, and for each code what is written here. `apportion intake rejected DELIVERY`
 prints the rejected rows as JSON Lines. As metrics: `apportion_intake_rejected_rows_total{code}`,
-`apportion_intake_flags_total{code}`, `apportion_intake_held_deliveries`.
+`apportion_intake_flags_total{code}`, `apportion_intake_held_deliveries`, and of each source's newest delivery
+`apportion_intake_newest_delivery_rows{source, rows="read" | "rejected" | "flagged"}`; the dashboard's row
+"Data quality" shows them.
 """
 _SECTIONS: Final[dict[Kind, tuple[str, str]]] = {
     "rejection": (
@@ -51,7 +53,8 @@ _SECTIONS: Final[dict[Kind, tuple[str, str]]] = {
             "intake release DELIVERY --by NAME --reason TEXT`, or `cancel`; who, when and why is recorded. A released "
             "delivery is compared anew with what is in force then. A newer delivery of the source that is not held "
             "itself and has all of its payers and periods takes its place: the held one is `superseded`. Deliveries of "
-            "other payers or periods go on meanwhile; one with only some of them waits."
+            "other payers or periods go on meanwhile; one with only some of them waits. None of its periods closes "
+            "before that is decided (break `held-delivery`), and no period at all if none of its rows tells one."
         ),
     ),
 }

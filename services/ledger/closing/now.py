@@ -57,8 +57,9 @@ async def reconciled(
 ) -> dict[str, Any]:
     """Compare everything that is known of a period up to the targets."""
     row = await periods.load(conn, billing_period)
-    checked = await check_reading(conn, billing_period, await behind(conn, settings, targets))
     fixed = row.period.deliveries if row is not None and row.period.state in _FIXED else ()
+    reached = await behind(conn, settings, targets)
+    checked = await check_reading(conn, billing_period, reached, is_fixed=bool(fixed))
     counted = [one for one in checked.deliveries if not fixed or one.delivery_id in fixed]
     handed = await months.newest(conn, billing_period, [one.delivery_id for one in counted])
     month = await months.gather(conn, billing_period, counted, handed)

@@ -14,7 +14,7 @@ from services.ledger.store.periods import Target
 from services.ledger.store.tables import stream_tables
 from shared import topics
 
-READ_TO_THE_END = (topics.COSTS.name, topics.DELIVERIES.name, topics.PROVIDER_INVOICES.name)
+READ_TO_THE_END = (topics.COSTS.name, topics.DELIVERIES.name, topics.HOLDS.name, topics.PROVIDER_INVOICES.name)
 
 
 async def end_offsets(settings: LedgerSettings) -> list[Target]:

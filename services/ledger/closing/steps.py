@@ -13,7 +13,7 @@ from services.ledger.books.folder import publish_books
 from services.ledger.closing import hand_overs, months
 from services.ledger.closing.checks import check_reading, refused
 from services.ledger.closing.hand_overs import HandOvers
-from services.ledger.closing.offsets import behind
+from services.ledger.closing.offsets import behind, end_offsets
 from services.ledger.closing.records import Announcer
 from services.ledger.domain.chain import verify
 from services.ledger.domain.facts import Basis
@@ -41,6 +41,7 @@ class Steps:
         self._settings = settings
         self._announce = Announcer(settings.topic_prefix)
         self._logged_at: dict[str, float] = {}
+        self._looked_for: dict[str, tuple[str | None, list[str]]] = {}
         self._steps: dict[Phase | None, Step] = {
             Phase.CHECKING: self.check,
             Phase.INVOICING: self.post,
@@ -52,9 +53,18 @@ class Steps:
         return await self._steps[row.period.phase](conn, row)
 
     async def check(self, conn: AsyncConnection, row: PeriodRow) -> bool:
-        """Read up to the targets, compare, and announce the period as closing on exactly these deliveries."""
+        """Read up to the targets, compare, and announce the period as closing on exactly these deliveries.
+
+        Events that a delivery lacks at its end are lost only when they are not on the topic now either: the delivery
+        may have been announced after the targets were set.
+        """
         billing_period = row.period.billing_period
         checked = await check_reading(conn, billing_period, await behind(conn, self._settings, row.targets))
+        looked_for = (row.period.close_id, checked.unseen)
+        if checked.unseen and self._looked_for.get(billing_period) != looked_for:
+            self._looked_for[billing_period] = looked_for
+            await periods.aim(conn, billing_period, await end_offsets(self._settings))
+            return await self._wait(conn, row, checked.unseen)
         if checked.waiting and not checked.breaks:
             return await self._wait(conn, row, checked.waiting)
         found = reconcile(await months.gather(conn, billing_period, checked.deliveries, HandOvers()))

@@ -1,4 +1,4 @@
-"""Everything but cost events: deliveries, provider invoices, allocations, internal invoices and their runs.
+"""Everything but cost events: deliveries, holds, provider invoices, allocations, internal invoices and their runs.
 
 All are applied by id and revision, so order between topics does not matter: nothing is concluded here, the close
 compares.
@@ -36,6 +36,7 @@ class _Kind:
 
 _KINDS: Final = {
     topics.DELIVERIES.name: _Kind(documents.delivery, t.documents, "document_id"),
+    topics.HOLDS.name: _Kind(documents.hold, t.documents, "document_id"),
     topics.PROVIDER_INVOICES.name: _Kind(documents.provider_invoice, t.documents, "document_id"),
     topics.ALLOCATIONS.name: _Kind(allocations.version, t.allocations, "allocation_id"),
     topics.ALLOCATION_RUNS.name: _Kind(documents.allocation_run, t.documents, "document_id"),

@@ -118,6 +118,31 @@ def rejected_rows(source: str, delivery_id: str, rows: int) -> Break:
     )  # fmt: skip
 
 
+def unplaced_rows(source: str, delivery_id: str, rows: int) -> Break:
+    """Rejected rows of a delivery in which no row tells a billing period."""
+    return Break(
+        "rejected-rows", "costs", f"{source}/{delivery_id}", None, "0 rejected rows", str(rows), None, "intake",
+        f"delivery {delivery_id} of {source} has {rows} rejected row(s), and none of its rows tells a billing period, "
+        f"so cost of any period may be missing: see `apportion intake rejected {delivery_id}`, deliver the corrected "
+        f"file (if the source appends, with `--mends {delivery_id}`), then close again",
+    )  # fmt: skip
+
+
+def held_delivery(
+    source: str, delivery_id: str, since: str, reasons: Sequence[tuple[str, str]], tells_period: bool
+) -> Break:
+    """A delivery that intake holds until somebody decides about it."""
+    unknown = "" if tells_period else "; none of its rows tells a billing period, so it may concern any"
+    return Break(
+        "held-delivery", "costs", f"{source}/{delivery_id}", None,
+        "no held delivery", ", ".join(code for code, _ in reasons), None, "FinOps",
+        f"delivery {delivery_id} of {source} is held since {since} and nothing of it is published{unknown} "
+        f"({'; '.join(f'{code}: {words}' for code, words in reasons)}): look at it with `apportion intake quality "
+        f"{delivery_id}`, then `apportion intake release {delivery_id} --by NAME --reason TEXT`, or `cancel`, or "
+        "deliver a mended export, then close again",
+    )  # fmt: skip
+
+
 def open_dead_letters(topic: str, count: int, example: str) -> Break:
     """Records that the ledger refused and nobody settled."""
     return Break(

@@ -1,27 +1,45 @@
-"""Small records kept as they came: deliveries, provider invoices, allocation runs and invoice runs."""
+"""Small records kept as they came: deliveries, holds, provider invoices, allocation runs and invoice runs."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ledger.store.tables import documents
 from services.ledger.store.versions import Version
-from shared.events import AllocationRun, Contract, Delivery, InvoiceRun, ProviderInvoice, decode, encode
+from shared.events import (
+    AllocationRun,
+    Contract,
+    Delivery,
+    DeliveryHold,
+    InvoiceRun,
+    ProviderInvoice,
+    decode,
+    encode,
+)
+from shared.rejections import periods_of
 
 C = TypeVar("C", bound=Contract)
+
+_NO_PERIOD: Final = func.cardinality(documents.c.billing_periods) == 0
 
 
 def delivery(record: Any) -> Version:
     """A delivery concerns every period it published, holds or rejected rows of."""
     found = decode(Delivery, record.value)
-    periods = {one.billing_period for one in (*found.published, *found.snapshot)} | set(found.rejected_periods)
-    return _version(record, "delivery", found.delivery_id, 1, sorted(periods), found)
+    return _version(record, "delivery", found.delivery_id, 1, sorted(periods_of(found)), found)
+
+
+def hold(record: Any) -> Version:
+    """A hold concerns the periods that the delivery's rows tell; none if none does."""
+    found = decode(DeliveryHold, record.value)
+    periods = {scope.billing_period for scope in found.scopes}
+    return _version(record, "hold", found.delivery_id, found.revision, sorted(periods), found)
 
 
 def provider_invoice(record: Any) -> Version:
@@ -57,6 +75,27 @@ def _version(record: Any, kind: str, key: str, revision: int, periods: Sequence[
 async def deliveries(conn: AsyncConnection, billing_period: str | None = None) -> list[Delivery]:
     """Deliveries, of a period or all, by source and ordinal."""
     found = await _read(conn, Delivery, "delivery", billing_period)
+    return sorted(found, key=lambda one: (one.source, one.ordinal))
+
+
+async def any_unplaced(conn: AsyncConnection) -> bool:
+    """Whether there is a delivery in which no row tells a billing period."""
+    query = select(documents.c.document_id).where(documents.c.kind == "delivery", _NO_PERIOD)
+    return (await conn.execute(query.limit(1))).first() is not None
+
+
+async def complete(conn: AsyncConnection, delivery_ids: Collection[str]) -> set[str]:
+    """Which of some deliveries' records are here."""
+    wanted = {f"delivery/{one}": one for one in delivery_ids}
+    query = select(documents.c.document_id).where(documents.c.document_id.in_(wanted))
+    return {wanted[found] for found in (await conn.execute(query)).scalars()}
+
+
+async def holds(conn: AsyncConnection, billing_period: str) -> list[DeliveryHold]:
+    """What is known of held deliveries that concern a period or tell none, by source and ordinal."""
+    concerned = or_(documents.c.billing_periods.contains([billing_period]), _NO_PERIOD)
+    query = select(documents.c.body).where(documents.c.kind == "hold", concerned)
+    found = [decode(DeliveryHold, body) for body in (await conn.execute(query)).scalars()]
     return sorted(found, key=lambda one: (one.source, one.ordinal))
 
 

@@ -68,6 +68,12 @@ async def keep_waiting(conn: AsyncConnection, billing_period: str, waiting_for: 
     await conn.execute(update(periods).where(*where).values(values))
 
 
+async def aim(conn: AsyncConnection, billing_period: str, targets: Sequence[Target]) -> None:
+    """Have a close read further than was asked for at its request."""
+    values = {"targets": [list(target) for target in targets]}
+    await conn.execute(update(periods).where(periods.c.billing_period == billing_period).values(values))
+
+
 async def _rows(conn: AsyncConnection, billing_period: str | None) -> list[PeriodRow]:
     waited = (func.clock_timestamp() - periods.c.waiting_since).label("waited")
     query = select(periods, waited).order_by(periods.c.billing_period)

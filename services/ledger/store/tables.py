@@ -64,7 +64,7 @@ documents = Table(
     "documents",
     tables,
     Column("document_id", Text, primary_key=True, comment="<kind>/<id>"),
-    Column("kind", Text, nullable=False, comment="delivery, provider-invoice, allocation-run or invoice-run"),
+    Column("kind", Text, nullable=False, comment="delivery, hold, provider-invoice, allocation-run or invoice-run"),
     Column("revision", Integer, nullable=False),
     Column("billing_periods", ARRAY(Text), nullable=False),
     Column("content", LargeBinary, nullable=False, comment="sha256 of the body"),

@@ -36,6 +36,11 @@ EVERY_SERVICE = {
 ONE_SERVICE = {
     "apportion_intake_events_published_total": set[str](),
     "apportion_intake_held_deliveries": set[str](),
+    "apportion_intake_deliveries_in_state": {"state"},
+    "apportion_intake_newest_delivery_rows": {"source", "rows"},
+    "apportion_intake_rejected_rows_total": {"code"},
+    "apportion_intake_flags_total": {"code"},
+    "apportion_intake_tags_normalised_rows_total": {"rules", "step"},
     "apportion_allocator_run_seconds": {"kind"},
     "apportion_allocator_allocated_amount": {"period", "currency"},
     "apportion_allocator_suspense_amount": {"period", "currency"},
@@ -139,4 +144,19 @@ def test_promtool_accepts(arguments: tuple[str, str, str]) -> None:
     result = subprocess.run(
         [promtool, *arguments], cwd=ROOT / "deploy/prometheus", capture_output=True, text=True, check=False
     )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_promtool_can_read_the_expressions_of_every_panel(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian package: prometheus)")
+    asked = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
+    rules = [
+        {"record": f"panel:{number}", "expr": expression.replace("$__rate_interval", "5m")}
+        for number, expression in enumerate(asked)
+    ]
+    file = tmp_path / "panels.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}), encoding="utf-8")
+    result = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from services.intake.domain.delivery import ENDED, UNFINISHED, ImpossibleStep, Scope, State, check_step
 from services.intake.domain.holding import (
+    Claim,
     NotALimit,
     RejectLimit,
     Relation,
     Size,
     behind,
+    claims,
     relation,
     shrunk,
     too_many_rejected,
@@ -73,12 +75,26 @@ def test_shrinking_is_decided_exactly(before: int, after: int, share: Decimal) -
 
 def test_a_newer_delivery_replaces_a_held_one_only_with_all_of_its_scopes() -> None:
     january, february = Scope("A", "2026-01"), Scope("A", "2026-02")
-    assert relation({january, february}, {january}) is Relation.REPLACES
-    assert relation({january}, {january}) is Relation.REPLACES
-    assert relation({january}, {january, february}) is Relation.OVERLAPS
-    assert relation({january}, {february}) is Relation.APART
+    assert relation({january, february}, claims({january}, [])) is Relation.REPLACES
+    assert relation({january}, claims({january}, [])) is Relation.REPLACES
+    assert relation({january}, claims({january, february}, [])) is Relation.OVERLAPS
+    assert relation({january}, claims({february}, [])) is Relation.APART
     assert list(behind([])) == []
     assert "b, c" in next(behind(["c", "b"])).message
+
+
+def test_rejected_rows_of_a_held_delivery_count_as_far_as_they_tell_where_they_belong() -> None:
+    january, february, other = Scope("A", "2026-01"), Scope("A", "2026-02"), Scope("B", "2026-01")
+    assert relation({february}, claims([], [january])) is Relation.APART
+    assert relation({january}, claims([february], [january])) is Relation.OVERLAPS
+    assert relation({other}, claims([], [(None, "2026-01")])) is Relation.REPLACES
+    assert relation({other}, claims([january], [(None, "2026-01")])) is Relation.APART
+    assert claims([january], [(None, "2026-01"), ("A", None), (None, None)]) == [Claim("A", "2026-01")]
+
+
+def test_what_tells_nothing_is_replaced_by_anything_that_has_rows() -> None:
+    assert relation({Scope("A", "2026-01")}, claims([], [(None, None), ("A", None)])) is Relation.REPLACES
+    assert relation(set(), claims([], [])) is Relation.APART
 
 
 def test_a_held_delivery_waits_for_a_person_and_what_ended_stays_ended() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from shared.events import DeliveredScope, Delivery, RejectedRows
-from shared.rejections import unsettled
+from shared.rejections import unplaced, unsettled
 
 JAN, FEB = "2026-01", "2026-02"
 Place = tuple[str | None, str | None]
@@ -62,3 +63,19 @@ def test_what_was_appended_is_answered_for_only_by_a_delivery_that_says_so() -> 
     assert open_rows(first, delivery(2, style="append")) == {"d1": 2}
     assert open_rows(first, delivery(2, style="append", mends="d1")) == {}
     assert open_rows(first, delivery(2, f"A/{JAN}")) == {"d1": 1}
+
+
+def test_rows_of_a_delivery_that_tells_no_period_concern_all_until_a_snapshot_may_have_them() -> None:
+    nothing = delivery(1, "", (None, None), ("B", None))
+    other = msgspec.structs.replace(delivery(2, f"A/{JAN}"), source="gcp")
+    assert [(one.delivery_id, rows) for one, rows in unplaced([other, nothing])] == [("d1", 2)]
+    assert [(one.delivery_id, rows) for one, rows in unplaced([nothing, delivery(2, f"A/{JAN}")])] == [("d1", 1)]
+    assert unplaced([nothing, delivery(2, f"A/{JAN}"), delivery(3, f"B/{FEB}")]) == []
+    appended = delivery(1, "", (None, None), style="append")
+    assert unplaced([appended, delivery(2, f"A/{JAN}")]) != []
+    assert unplaced([appended, delivery(2, style="append", mends="d1")]) == []
+
+
+def test_a_delivery_that_tells_a_period_or_lacks_nothing_is_not_unplaced() -> None:
+    assert unplaced([delivery(1)]) == []
+    assert unplaced([msgspec.structs.replace(delivery(1, "", ("A", JAN)), rejected_periods=[JAN])]) == []
