@@ -119,7 +119,9 @@ def show(outcome: Outcome, destination: Path) -> None:
 
 def _figures(period: dict[str, Any]) -> Table:
     """One month and currency, in the order in which each line has to follow from the one before."""
-    table = Table(f"{period['period']} {period['currency']}", Column(period["state"], justify="right"))
+    table = Table(
+        f"{period['period']} {period['currency'] or 'without costs'}", Column(period["state"], justify="right")
+    )
     basis = "effective_cost" if period["basis"] == "EffectiveCost" else "billed_cost"
     rows = {
         "provider invoices": period["provider_invoiced"] or "none given",

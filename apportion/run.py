@@ -19,6 +19,10 @@ from shared.remote import Refused, Remote
 SOURCE = "run"
 # Nobody could release a delivery of a stack that lives for one run; the rejected rows block the month all the same.
 _NEVER_HELD = {"reject_limit": "100%"}
+_NO_COSTS = {
+    "currency": None, "rows": 0, "billed_cost": "0", "effective_cost": "0", "provider_invoiced": None,
+    "allocated": "0", "suspense": "0", "invoiced": "0", "rounding": "0", "documents": 0,
+}  # fmt: skip
 STEPS = ("stack", "ingest", "allocate", "invoice", "close", "total")
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 900
@@ -69,8 +73,8 @@ class Outcome:
 
     @property
     def closed(self) -> bool:
-        """Whether every period is closed."""
-        return all(period["state"] == "closed" for period in self.periods)
+        """Whether every period is closed, and there is one."""
+        return bool(self.periods) and all(period["state"] == "closed" for period in self.periods)
 
     def as_json(self) -> dict[str, Any]:
         """The document of `summary.json`."""
@@ -130,9 +134,16 @@ class Steps:
             raise InputRefused(str(error)) from None
         self._outcome.rejected = delivery.get("rejected_rows", 0)
         self._outcome.findings = delivery.get("findings", [])
-        held = sorted({total["billing_period"] for total in delivery["snapshot"]})
-        for period in [p for p in held if p in self._job.periods] if self._job.periods else held:
+        for period in self._periods(delivery):
             self.close(period)
+
+    def _periods(self, delivery: dict[str, Any]) -> list[str]:
+        """The periods to close: those asked for, or all that the files have rows of, rejected ones too."""
+        found = {total["billing_period"] for total in delivery["snapshot"]} | set(delivery.get("rejected_periods", ()))
+        if missing := sorted(set(self._job.periods) - found):
+            held = ", ".join(sorted(found)) or "no period"
+            raise InputRefused(f"no row is of {', '.join(missing)}; the files hold {held}")
+        return sorted(self._job.periods or found)
 
     def _ingest(self) -> dict[str, Any]:
         if self._job.provider_invoices is not None:
@@ -190,13 +201,13 @@ class Steps:
         return self._services["ledger"].get(f"/v1/periods/{period}")["state"] in {"closed", "blocked"} or None
 
     def _figures(self, period: str) -> list[dict[str, Any]]:
-        """One entry per currency, from the ledger: it has read everything by itself."""
+        """One entry per currency, or one without, from the ledger: it has read everything by itself."""
         found = self._services["ledger"].get(f"/v1/periods/{period}")
         return [
             {"period": period, "currency": stage["currency"], "state": found["state"], "basis": found["basis"]}
             | {name: value for name, value in stage.items() if name != "currency"}
             | {"breaks": [b for b in found["breaks"] if b.get("currency") in {None, stage["currency"]}]}
-            for stage in found["stages"]
+            for stage in found["stages"] or [_NO_COSTS]
         ]
 
     def _wait(self, what: str, ask: Callable[[], Any]) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import shutil
 from pathlib import Path
 
@@ -106,22 +108,38 @@ def test_a_truncated_file_is_refused_and_leaves_nothing(given: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
-def test_a_rejected_row_blocks_its_month_and_says_where_it_is(given: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "given"
+def unreadable_costs(given: Path, broken: Path, rows: slice) -> int:
+    """A copy of what is given with a BilledCost in some rows that is no number; how many."""
     shutil.copytree(given, broken)
-    lines = gzip.decompress((given / "focus.csv.gz").read_bytes()).decode().split("\n")
-    cells = lines[5].split(",")
-    cells[lines[0].split(",").index("BilledCost")] = "12,5O".replace(",", ".")
-    lines[5] = ",".join(cells)
-    (broken / "focus.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    text = gzip.decompress((given / "focus.csv.gz").read_bytes()).decode()
+    header, *records = csv.reader(io.StringIO(text, newline=""))
+    for record in records[rows]:
+        record[header.index("BilledCost")] = "12.5O"
+    with gzip.open(broken / "focus.csv.gz", "wt", newline="") as file:
+        csv.writer(file).writerows([header, *records])
+    return len(records[rows])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [slice(4, 5), slice(None)], ids=["one", "all"])
+def test_rejected_rows_block_their_month(given: Path, tmp_path: Path, rows: slice) -> None:
+    broken = tmp_path / "given"
+    rejected = unreadable_costs(given, broken, rows)
     done = run(broken, tmp_path / "out")
     assert done.exit_code == 3, done.stderr
     periods = done.summary["periods"]
     assert {period["state"] for period in periods} == {"blocked"}
     assert "rejected-rows" in {b["code"] for period in periods for b in period["breaks"]}
     assert {period["documents"] for period in periods} == {0}
-    assert done.summary["rejected"] == 1
+    assert done.summary["rejected"] == rejected
+
+
+@pytest.mark.slow
+def test_a_month_that_the_files_do_not_hold_is_bad_usage(given: Path, tmp_path: Path) -> None:
+    done = run(given, tmp_path / "out", "--period", "2019-01")
+    assert done.exit_code == 2
+    assert "no row is of 2019-01" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
