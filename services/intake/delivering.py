@@ -155,6 +155,7 @@ class Worker:
         }
         while (delivery := await self._stored(delivery_id)).state in steps:
             await steps[delivery.state](delivery, publisher)
+            await asyncio.to_thread(pa.default_memory_pool().release_unused)  # else each delivery adds to the last
         await asyncio.to_thread(self._archive.forget_spool, delivery_id)
         self.progress.pop(delivery_id, None)
         self._published.pop(delivery_id, None)

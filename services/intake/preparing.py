@@ -216,12 +216,13 @@ class Preparation:
         normaliser = idle.get()
         try:
             raw = parse()
-            normal = normaliser.normalise(raw)
+            rows_read, normal = raw.table.num_rows, normaliser.normalise(raw)
+            del raw
         finally:
             idle.put(normaliser)
         self.spool.write_part("rows", number, normal.table)
         keys = identified(normal.table).select(list(KEY_COLUMNS))
-        return _ReadPart(number, raw.table.num_rows, keys, normal.rejections, normal.observations)
+        return _ReadPart(number, rows_read, keys, normal.rejections, normal.observations)
 
     def _retract(self, work: Work) -> None:
         position = self.reading.accepted
