@@ -6,7 +6,7 @@ nothing that is in force is ever taken back; rows that are in force already are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -76,6 +76,15 @@ class OlderThanInForce(ValueError):
         )
 
 
+class SameFileTwice(ValueError):
+    """A snapshot has a file twice, so that its rows would count twice."""
+
+    def __init__(self, name: str, first: str, rows: int) -> None:
+        self.name, self.first, self.rows = name, first, rows
+        same = "is there twice" if name == first else f"is byte for byte {first}"
+        super().__init__(f"{name}: it {same}, so that its {rows:,} rows would count twice; deliver it once")
+
+
 def style_of(source: str, known: Style | None, terms: Terms) -> Style:
     """The style of a delivery.
 
@@ -96,6 +105,22 @@ def check_age(as_of: datetime | None, in_force: Mapping[Scope, datetime]) -> Non
     """
     if as_of is not None and (newer := {scope: time for scope, time in in_force.items() if time > as_of}):
         raise OlderThanInForce(as_of, newer)
+
+
+def check_files_differ(files: Iterable[tuple[str, str, int]]) -> None:
+    """Refuse a snapshot with copies of a file. Rows may be equal, and empty parts of an export are.
+
+    Args:
+        files: name, sha256 and number of rows of each.
+
+    Raises:
+        SameFileTwice: naming the second.
+    """
+    names: dict[str, str] = {}
+    for name, sha256, rows in files:
+        if rows and sha256 in names:
+            raise SameFileTwice(name, names[sha256], rows)
+        names[sha256] = name
 
 
 def known_before(files: int, rows: int) -> Iterator[Noted]:

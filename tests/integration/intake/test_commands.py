@@ -47,5 +47,9 @@ async def test_from_a_bad_export_to_its_release(world: World, tmp_path: Path, mo
     assert (done["state"], done["charges"]) == ("complete", 2)
     assert "not held" in run("intake", "cancel", delivery, "--by", "ben", "--reason", "too late", code=3)
     assert "released by ann" in run("intake", "deliveries", delivery)
-    assert "complete" in run("intake", "deliveries")
+    monkeypatch.setenv("COLUMNS", "80")
+    shown_in_80_columns = run("intake", "deliveries") + run("intake", "quality", delivery)
+    assert max(map(len, shown_in_80_columns.splitlines())) <= 80
+    words = ("complete", "aws #1", delivery, "1 rejected", "1 flagged", "+2", "4.5", "amount-unreadable", "72.22 %")
+    assert [word for word in words if word not in shown_in_80_columns] == []
     assert "no delivery nope" in run("intake", "quality", "nope", code=2)

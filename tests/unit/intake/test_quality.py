@@ -153,6 +153,14 @@ def test_the_report_counts_rows_and_weighs_flags_by_absolute_cost(tmp_path: Path
     ]  # fmt: skip
 
 
+def test_a_finding_that_says_what_a_flag_says_counts_the_same_rows(tmp_path: Path) -> None:
+    free, rejected = charge(1, InvoiceId="", BilledCost="0"), charge(2, InvoiceId="", Tags="x", BilledCost="?")
+    found, _ = assessed(tmp_path, [charge(0), free, rejected, charge(3, InvoiceId="", Tags="x")])
+    assert {one.code: one.rows for one in found.report.flags} == {"invoice-id-missing": 1, "tags-unparsable": 1}
+    assert [(one.code, one.rows) for one in found.findings] == [("invoice-id-missing", 1), ("tags-unparsable", 1)]
+    assert found.report.findings == []
+
+
 def test_report_and_rejected_rows_are_kept_and_written_the_same_again(tmp_path: Path) -> None:
     found, preparation = assessed(tmp_path, ROWS)
     files = QualityFiles(tmp_path / "kept")
