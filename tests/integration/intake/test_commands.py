@@ -45,6 +45,8 @@ async def test_from_a_bad_export_to_its_release(world: World, tmp_path: Path, mo
     assert "released" in run("intake", "release", delivery, "--by", "ann", "--reason", "one row of tax, known")
     done = world.finish(delivery)
     assert (done["state"], done["charges"]) == ("complete", 2)
+    for sample in ('rejected_rows_total{code="amount-unreadable"}', 'flags_total{code="invoice-id-missing"}'):
+        assert world.shows(f"apportion_intake_{sample} 1.0"), sample
     assert "not held" in run("intake", "cancel", delivery, "--by", "ben", "--reason", "too late", code=3)
     assert "released by ann" in run("intake", "deliveries", delivery)
     monkeypatch.setenv("COLUMNS", "80")
