@@ -37,7 +37,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake import holds, metrics, source_styles, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import UNFINISHED, State
-from services.intake.domain.styles import OlderThanInForce, SameFileTwice, Style, check_age, check_files_differ
+from services.intake.domain.styles import (
+    OlderThanInForce,
+    SameFileTwice,
+    Style,
+    check_age,
+    check_files_differ,
+    delivered_elsewhere,
+)
 from services.intake.domain.tags import Normalisation
 from services.intake.letters import settle_letters
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
@@ -193,8 +200,10 @@ class Worker:
             if delivery.style is Style.OVERWRITE:
                 check_age(delivery.as_of, await source_styles.ages(conn, delivery.source, set(scopes)))
             former = await store.in_force(conn, delivery.source, set(scopes))
+            elsewhere = await source_styles.other_sources(conn, delivery.source, delivery.files)
         in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
         prepared = await asyncio.to_thread(preparation.plan, in_force)
+        prepared.noted.extend(delivered_elsewhere(elsewhere))
         return _Planned(prepared, await self._settling.assess(delivery, preparation, prepared, in_force))
 
     async def _files_known(self, delivery: StoredDelivery) -> set[str]:

@@ -6,7 +6,7 @@ nothing that is in force is ever taken back; rows that are in force already are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -137,4 +137,15 @@ def known_before(files: int, rows: int) -> Iterator[Noted]:
             "rows equal to rows that are in force were not added again; if they are further charges, deliver the files "
             "of one export together, or add an x_ column that tells them apart",
             rows,
+        )
+
+
+def delivered_elsewhere(sources: Sequence[str]) -> Iterator[Noted]:
+    """What a delivery brings that other sources have in force: sources are never compared, so it counts twice."""
+    if sources:
+        yield Noted(
+            "files-of-another-source",
+            f"files of this delivery are in force for {', '.join(sources)} too, byte for byte, so that their costs "
+            "count twice; deliver them under one name",
+            0,
         )

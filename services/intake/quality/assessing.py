@@ -82,9 +82,9 @@ def assess(
         totals=prepared.snapshot,
         rejected=rejected,
         flags=flags,
-        findings=[ReportFinding(**noted._asdict()) for noted in untold],
+        findings=[ReportFinding(**noted._asdict()) for noted in (*untold, *prepared.noted)],
         sums=sums,
-        advice=advice(_codes(rejected) | _codes(flags) | _codes(findings) | _codes(sums)),
+        advice=advice(_codes(rejected) | _codes(flags) | _codes(findings) | _codes(prepared.noted) | _codes(sums)),
     )  # fmt: skip
     return Assessment(report, findings, sizes_in_force(in_force), after)
 

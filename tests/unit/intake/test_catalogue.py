@@ -13,7 +13,7 @@ import pytest
 
 from services.intake.domain.holding import RejectLimit, Size, behind, shrunk, too_many_rejected
 from services.intake.domain.rejection import OTHER_RULE
-from services.intake.domain.styles import Style
+from services.intake.domain.styles import Style, delivered_elsewhere
 from services.intake.domain.tags import Case, Normalisation
 from services.intake.quality.catalogue import CATALOGUE
 from services.intake.quality.generate import document
@@ -110,6 +110,10 @@ DELIVERIES: Final[dict[str, tuple[Callable[[Path], set[str]], Callable[[Path], s
     "rows-delivered-before": (
         lambda path: findings_again(path, charge(1), charge(2)),
         lambda path: findings_again(path, charge(2), charge(2)),
+    ),
+    "files-of-another-source": (
+        lambda _: {one.code for one in delivered_elsewhere(["aws"])},
+        lambda _: {one.code for one in delivered_elsewhere([])},
     ),
     "files-delivered-before": (
         lambda path: findings_of_files(path, charge(1), charge(1)),
