@@ -39,6 +39,7 @@ async def test_from_a_bad_export_to_its_release(world: World, tmp_path: Path, mo
     assert page == world.http.get(f"/v1/deliveries/{delivery}/quality.html").text
     assert "amount-unreadable" in run("intake", "quality", delivery)
     run("intake", "rejected", delivery, "--out", tmp_path / "rejected.jsonl")
+    assert (tmp_path / "rejected.jsonl").stat().st_mode == file.stat().st_mode, "as readable as any other new file"
     (rejected,) = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text("utf-8").splitlines()]
     assert (rejected["line"], rejected["row"]["ResourceId"]) == (3, "vm-2")
 
