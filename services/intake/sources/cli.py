@@ -167,6 +167,6 @@ def _looked(event: dict[str, Any], *, again: bool) -> str | None:
     """What there is to do; that there is nothing is told once."""
     waiting = f"{event['unsettled']} changed in the last {SETTLED_SECONDS} seconds, left for the next look"
     if not event["new"] and not event["unsettled"]:
-        return None if again else f"nothing new in {event['place']}"
+        return None if again or event["problems"] else f"nothing new in {event['place']}"
     new = f"{event['new']} new in {event['place']}"
     return f"{new}, {waiting}" if event["unsettled"] else new
