@@ -88,8 +88,13 @@ def show_status(stack: Stack, as_json: bool = False) -> None:
     if as_json:
         print_json([asdict(part) | {"log": str(part.log)} for part in stack.status()])
         return
-    table = new_table("part", "state", "pid", "address", "log")
-    for part in stack.status():
+    table = new_table("part", "state", "pid", "log", "address")
+    for column in table.columns[:-1]:
+        column.no_wrap = True
+    parts = stack.status()
+    for part in parts:
         state = "running" if part.running else "stopped"
-        table.add_row(part.name, state, str(part.pid), part.address, str(part.log))
+        table.add_row(part.name, state, str(part.pid), part.log.name, part.address)
     out.print(table)
+    for directory in sorted({part.log.parent for part in parts}):
+        out.print(f"logs are in {directory}", markup=False, soft_wrap=True)

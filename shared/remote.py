@@ -64,11 +64,15 @@ class Remote:
         return self._answer(lambda: self._client.post(path, params=params, content=blocks, timeout=None))
 
     def fetch_file(self, path: str, destination: Path, **params: str) -> None:
-        """GET a file's bytes and write them to `destination`, whole or not at all. Raises as `get` does."""
-        with tempfile.NamedTemporaryFile(dir=destination.parent, prefix=".fetching-") as file:
-            self._receive(file, path, params)
-            file.flush()
-            destination.hardlink_to(file.name)
+        """GET a file's bytes and write them to `destination`, whole or not at all. Raises as `get` does.
+
+        The file may be read by whom the umask lets read new files.
+        """
+        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetching-") as directory:
+            whole = Path(directory, destination.name)
+            with whole.open("xb") as file:
+                self._receive(file, path, params)
+            destination.hardlink_to(whole)
 
     def fetch(self, path: str, to: IO[bytes], **params: str) -> None:
         """GET bytes as they are to a stream, without holding them in memory. Raises as `get` does."""

@@ -65,6 +65,8 @@ def _generate(wanted: Export, out: Path) -> Totals:
 
 def _table(totals: Totals) -> Table:
     table = Table("period", "currency", "rows", "BilledCost", "EffectiveCost", "suspense (EffectiveCost)")
+    for column in table.columns:
+        column.overflow = "fold"
     for currency, known in totals.currencies().items():
         suspense = totals.owners[currency, SUSPENSE].effective_cost
         amounts = plain(known.billed_cost), plain(known.effective_cost), plain(suspense)

@@ -37,7 +37,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.intake import hold_records, holds, metrics, source_styles, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import UNFINISHED, State
-from services.intake.domain.styles import OlderThanInForce, Style, check_age
+from services.intake.domain.styles import (
+    OlderThanInForce,
+    SameFileTwice,
+    Style,
+    check_age,
+    check_files_differ,
+    delivered_elsewhere,
+)
 from services.intake.domain.tags import Normalisation
 from services.intake.letters import settle_letters
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
@@ -175,7 +182,7 @@ class Worker:
         try:
             with metrics.READ_SECONDS.time():
                 prepared, assessed = await self._read_and_plan(delivery, preparation)
-        except (IntakeRefusal, OlderThanInForce) as error:
+        except (IntakeRefusal, OlderThanInForce, SameFileTwice) as error:
             await self._refuse(delivery, str(error))
         except (duckdb.Error, pa.ArrowException) as error:
             log.exception("unreadable", delivery_id=delivery.delivery_id)
@@ -190,12 +197,16 @@ class Worker:
         scopes = await asyncio.to_thread(preparation.read, delivery.files, known)
         log.info("delivery read", delivery_id=delivery.delivery_id, rows=preparation.reading.rows)
         failpoints.reach("intake.read")
+        if delivery.style is Style.OVERWRITE:
+            check_files_differ((one.name, one.sha256, one.rows) for one in preparation.reading.files)
         async with self._engine.connect() as conn:
             if delivery.style is Style.OVERWRITE:
                 check_age(delivery.as_of, await source_styles.ages(conn, delivery.source, set(scopes)))
             former = await store.in_force(conn, delivery.source, set(scopes))
+            elsewhere = await source_styles.other_sources(conn, delivery.source, delivery.files)
         in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
         prepared = await asyncio.to_thread(preparation.plan, in_force)
+        prepared.noted.extend(delivered_elsewhere(elsewhere))
         return _Planned(prepared, await self._settling.assess(delivery, preparation, prepared, in_force))
 
     async def _files_known(self, delivery: StoredDelivery) -> set[str]:

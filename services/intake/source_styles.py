@@ -56,6 +56,22 @@ async def files_in_force(conn: AsyncConnection, source: str, files: Sequence[Arc
     return set((await conn.execute(query)).scalars())
 
 
+async def other_sources(conn: AsyncConnection, source: str, files: Sequence[ArchivedFile]) -> list[str]:
+    """The other sources that have any of these files in force, byte for byte."""
+    file = func.jsonb_array_elements(deliveries.c.files).column_valued("file", joins_implicitly=True)
+    query = (
+        select(deliveries.c.source)
+        .distinct()
+        .select_from(deliveries)
+        .where(
+            deliveries.c.source != source,
+            deliveries.c.delivery_id.in_(select(scopes.c.delivery_id)),
+            file.op("->>")("sha256").in_([one.sha256 for one in files]),
+        )
+    )
+    return sorted((await conn.execute(query)).scalars())
+
+
 async def ages(conn: AsyncConnection, source: str, wanted: Collection[Scope]) -> dict[Scope, datetime]:
     """When the newest snapshot of some scopes was made, where somebody said so."""
     query = select(scopes.c.billing_account_id, scopes.c.billing_period, func.max(scopes.c.as_of)).where(

@@ -25,14 +25,14 @@ def deliveries(
     if as_json:
         print_json(found)
         return
-    table = new_table("delivery", "source", "state", "rows", "BilledCost", "events", "rejected", "flagged", "seconds")
-    for column in table.columns[:3]:
-        column.no_wrap = True
+    table = new_table("delivery", "state", "rows", "events", "BilledCost")
+    table.show_lines = True
+    for column in table.columns:
+        column.no_wrap = column.header != "BilledCost"
     for one in found:
         table.add_row(
-            one["delivery_id"], f"{one['source']} #{one['ordinal']}", one["state"], f"{one['rows_read']:,}",
-            "\n".join(_sums(one)), f"+{one['charges']:,} -{one['retractions']:,}", f"{one['rejected_rows']:,}",
-            f"{one['flagged_rows']:,}", "" if one["seconds"] is None else f"{one['seconds']:.1f}",
+            f"{one['delivery_id']}\n{one['source']} #{one['ordinal']}", _state(one), _rows(one),
+            f"+{one['charges']:,}\n-{one['retractions']:,}", "\n".join(_sums(one)),
         )  # fmt: skip
     out.print(table if found else "no deliveries yet")
 
@@ -69,5 +69,16 @@ def _show_holding(delivery: dict[str, Any]) -> None:
         out.print(f"replaced by {delivery['superseded_by']} while it was held")
 
 
+def _state(delivery: dict[str, Any]) -> str:
+    return f"{delivery['state']}" + ("" if delivery["seconds"] is None else f"\n{delivery['seconds']:.1f} s")
+
+
+def _rows(delivery: dict[str, Any]) -> str:
+    counts = {"rejected": delivery["rejected_rows"], "flagged": delivery["flagged_rows"]}
+    more = [f"{count:,} {what}" for what, count in counts.items() if count]
+    return "\n".join([f"{delivery['rows_read']:,}", *more])
+
+
 def _sums(delivery: dict[str, Any]) -> list[str]:
-    return [f"{one['billing_period']} {one['billed_cost']} {one['currency']}" for one in delivery["snapshot"]]
+    """Two lines each, so that all digits fit beside the rest in 80 columns."""
+    return [f"{one['billing_period']} {one['currency']}\n{one['billed_cost']}" for one in delivery["snapshot"]]

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
-from services.intake.quality.page import quality_page
+from services.intake.quality.page import percent, quality_page
 from shared.terminal import Json, ServiceCommands, out, print_json
 from shared.terminal import table as new_table
 
@@ -57,32 +58,55 @@ def _show(report: dict[str, Any]) -> None:
     _show_rejected(report)
     _show_flags(report)
     _show_sums(report)
+    _show_advice(report)
 
 
 def _show_rejected(report: dict[str, Any]) -> None:
     if report["rejected"]:
-        table = new_table("code", "column", "rows", "first line", "what to do", title="rejected")
+        table = _table("code", "column", "rows", "first line", title="rejected")
         for one in report["rejected"]:
             first = one["examples"][0]
-            place = f"{first['file']}:{first['line']}"
-            table.add_row(one["code"], one["column"], f"{one['rows']:,}", place, report["advice"][one["code"]]["do"])
+            table.add_row(one["code"], one["column"], f"{one['rows']:,}", f"{first['file']}:{first['line']}")
         out.print(table)
 
 
 def _show_flags(report: dict[str, Any]) -> None:
     if report["flags"]:
-        table = new_table("flag", "rows", "absolute BilledCost", "share", "what to do", title="flagged")
+        table = _table("flag", "rows", "absolute BilledCost", "of all", title="flagged")
         for flag in report["flags"]:
             costs = "\n".join(f"{cost['billed']} {cost['currency']}" for cost in flag["costs"])
-            shares = "\n".join(cost["billed_share"] for cost in flag["costs"])
-            table.add_row(flag["code"], f"{flag['rows']:,}", costs, shares, report["advice"][flag["code"]]["do"])
+            shares = "\n".join(percent(cost["billed_share"]) for cost in flag["costs"])
+            table.add_row(flag["code"], f"{flag['rows']:,}", costs, shares)
         out.print(table)
 
 
 def _show_sums(report: dict[str, Any]) -> None:
-    table = new_table("rule", "verdict", "checked", "broken", "first difference", title="sums")
+    table = _table("rule", "verdict", "broken", "first difference", title="sums")
     for rule in report["sums"]:
-        first = rule["differences"][0] if rule["differences"] else None
-        shown = "" if first is None else f"{first['subject']}: {first['difference'] or ''} {first['note']}"
-        table.add_row(rule["code"], rule["verdict"], f"{rule['checked']:,}", f"{rule['broken']:,}", shown)
+        first = _difference(rule["differences"][0]) if rule["differences"] else ""
+        table.add_row(rule["code"], rule["verdict"], f"{rule['broken']:,} of {rule['checked']:,}", first)
     out.print(table)
+
+
+def _difference(one: dict[str, Any]) -> str:
+    off = f"{one['difference']} {one['currency'] or ''}".rstrip() if one["difference"] is not None else ""
+    return f"{one['subject']}: " + "; ".join(part for part in (off, one["note"]) if part)
+
+
+def _show_advice(report: dict[str, Any]) -> None:
+    """What to do, once for each code that asks for something."""
+    broken = [rule for rule in report["sums"] if rule["broken"]]
+    codes = dict.fromkeys(one["code"] for one in (*report["rejected"], *report["flags"], *broken))
+    if codes:
+        table = _table("code", "what to do", title="what to do")
+        for code in codes:
+            table.add_row(code, report["advice"][code]["do"])
+        out.print(table)
+
+
+def _table(*headers: str, title: str) -> Table:
+    """The first two columns hold names and counts, which a narrow terminal does not break; amounts it may fold."""
+    made = new_table(*headers, title=title)
+    for column in made.columns[:-1][:2]:
+        column.no_wrap = True
+    return made

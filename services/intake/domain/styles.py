@@ -6,7 +6,7 @@ nothing that is in force is ever taken back; rows that are in force already are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -76,6 +76,15 @@ class OlderThanInForce(ValueError):
         )
 
 
+class SameFileTwice(ValueError):
+    """A snapshot has a file twice, so that its rows would count twice."""
+
+    def __init__(self, name: str, first: str, rows: int) -> None:
+        self.name, self.first, self.rows = name, first, rows
+        same = "is there twice" if name == first else f"is byte for byte {first}"
+        super().__init__(f"{name}: it {same}, so that its {rows:,} rows would count twice; deliver it once")
+
+
 def style_of(source: str, known: Style | None, terms: Terms) -> Style:
     """The style of a delivery.
 
@@ -98,6 +107,22 @@ def check_age(as_of: datetime | None, in_force: Mapping[Scope, datetime]) -> Non
         raise OlderThanInForce(as_of, newer)
 
 
+def check_files_differ(files: Iterable[tuple[str, str, int]]) -> None:
+    """Refuse a snapshot with copies of a file. Rows may be equal, and empty parts of an export are.
+
+    Args:
+        files: name, sha256 and number of rows of each.
+
+    Raises:
+        SameFileTwice: naming the second.
+    """
+    names: dict[str, str] = {}
+    for name, sha256, rows in files:
+        if rows and sha256 in names:
+            raise SameFileTwice(name, names[sha256], rows)
+        names[sha256] = name
+
+
 def known_before(files: int, rows: int) -> Iterator[Noted]:
     """What an append delivery brings that the source delivered before."""
     if files:
@@ -112,4 +137,15 @@ def known_before(files: int, rows: int) -> Iterator[Noted]:
             "rows equal to rows that are in force were not added again; if they are further charges, deliver the files "
             "of one export together, or add an x_ column that tells them apart",
             rows,
+        )
+
+
+def delivered_elsewhere(sources: Sequence[str]) -> Iterator[Noted]:
+    """What a delivery brings that other sources have in force: sources are never compared, so it counts twice."""
+    if sources:
+        yield Noted(
+            "files-of-another-source",
+            f"files of this delivery are in force for {', '.join(sources)} too, byte for byte, so that their costs "
+            "count twice; deliver them under one name",
+            0,
         )

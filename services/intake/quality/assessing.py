@@ -39,6 +39,8 @@ _FLAG_SUMS: Final = """
 SELECT flags, currency, sum(rows)::BIGINT, sum(absolute_billed), sum(absolute_effective) FROM sums GROUP BY ALL
 """
 _TEXT_MAX: Final = 200
+_SAME_AS_FLAG: Final = frozenset({"invoice-id-missing", "tags-unparsable"})
+"""Findings of a whole delivery that say no more than the flag does: where rows have it, its rows are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def assess(
     flags = _flags(sums_by_flags, reading)
     counted = reading.observations.findings()
     findings = _findings(counted, flags, sums)
+    untold = [noted for noted in counted if noted.code not in _codes(flags) & _SAME_AS_FLAG]
     rejected = _rejected(spool.rejections())
     report = Report(
         delivery_id=delivery.delivery_id,
@@ -79,9 +82,9 @@ def assess(
         totals=prepared.snapshot,
         rejected=rejected,
         flags=flags,
-        findings=[ReportFinding(**noted._asdict()) for noted in counted],
+        findings=[ReportFinding(**noted._asdict()) for noted in (*untold, *prepared.noted)],
         sums=sums,
-        advice=advice(_codes(rejected) | _codes(flags) | _codes(findings) | _codes(sums)),
+        advice=advice(_codes(rejected) | _codes(flags) | _codes(findings) | _codes(prepared.noted) | _codes(sums)),
     )  # fmt: skip
     return Assessment(report, findings, sizes_in_force(in_force), after)
 
@@ -132,10 +135,14 @@ def _example(one: FlagExample) -> Example:
 
 def _findings(counted: Sequence[Noted], flags: Sequence[Flag], sums: Sequence[SumRule]) -> list[Noted]:
     """What goes into the delivery's record: counted while reading, then flags without a finding, then broken sums."""
-    known = {noted.code for noted in counted}
+    known, rows = {noted.code for noted in counted}, {flag.code: flag.rows for flag in flags}
+    told = [
+        noted._replace(rows=rows.get(noted.code, noted.rows)) if noted.code in _SAME_AS_FLAG else noted
+        for noted in counted
+    ]
     flagged = [Noted(one.code, CATALOGUE[one.code].title, one.rows) for one in flags if one.code not in known]
     broken = [Noted(one.code, _sentence(one), one.rows) for one in sums if one.broken]
-    return [*counted, *flagged, *broken]
+    return [*told, *flagged, *broken]
 
 
 def _sentence(rule: SumRule) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -33,8 +34,13 @@ def _amount(number: str | None) -> str:
     return "" if number is None else f"{Decimal(number):,f}"
 
 
-def _percent(share: str) -> str:
+def percent(share: str) -> str:
+    """A share from 0 to 1 for people."""
     return f"{Decimal(share) * 100:.2f} %"
 
 
-_PAGES.filters |= {"count": _count, "rows": _rows, "amount": _amount, "percent": _percent}
+def _instant(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+_PAGES.filters |= {"count": _count, "instant": _instant, "rows": _rows, "amount": _amount, "percent": percent}

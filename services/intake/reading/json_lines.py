@@ -7,6 +7,7 @@ a first pass over the file collects them, piece by piece (`column_names`), befor
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from types import NoneType
@@ -27,6 +28,7 @@ _LINE_BYTES_MAX: Final = 32 << 20
 _COLUMNS_MAX: Final = 2_000
 _ANY_OBJECT: Final = msgspec.json.Decoder(dict[str, object], float_hook=Decimal)
 _NO_VALUE: Final = pa.array(["", "NULL"])
+_NO_KEY: Final = re.compile(r'^\s|\s$|["\\\x00-\x1f]')
 _KEYS: Final = "SELECT DISTINCT json_keys(line) FROM lines"
 
 
@@ -132,8 +134,8 @@ def _keys(file: str, connection: Any, piece: Chunk) -> set[str]:
         raise _diagnose(file, piece, str(error)) from None
     found: set[str] = set()
     for (keys,) in lists:
-        if len(set(keys)) < len(keys) or any(key.strip() != key for key in keys):
-            raise _diagnose(file, piece, "a key comes more than once or has blanks around it")
+        if len(set(keys)) < len(keys) or any(map(_NO_KEY.search, keys)):
+            raise _diagnose(file, piece, "a key comes more than once or is no name of a column")
         found.update(keys)
     return found
 
@@ -150,7 +152,7 @@ def _diagnose(file: str, chunk: Chunk, otherwise: str) -> IntakeRefusal:
     for line, data in _numbered(chunk):
         try:
             _ANY_OBJECT.decode(data)
-            json.loads(data, object_pairs_hook=_check_keys)
+            _check_keys(json.loads(data, object_pairs_hook=list))
         except UnicodeDecodeError as error:
             return WrongEncoding(file, f"byte 0x{error.object[error.start]:02x} is not UTF-8 (latin-1?)", line)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -159,9 +161,10 @@ def _diagnose(file: str, chunk: Chunk, otherwise: str) -> IntakeRefusal:
 
 
 def _check_keys(pairs: list[tuple[str, object]]) -> None:
+    """Look at the keys of a line's object, not at those of objects in it: a tag may be called anything."""
     keys = [key for key, _ in pairs]
     for key in keys:
         if keys.count(key) > 1:
             raise ValueError(f"the object has the key {key!r} more than once")
-        if key.strip() != key:
-            raise ValueError(f"the key {key!r} has blanks around it")
+        if _NO_KEY.search(key):
+            raise ValueError(f"the key {key!r} has blanks around it, quotation marks, backslashes or control codes")

@@ -20,7 +20,7 @@ from services.intake.sources.finding import find
 from services.intake.sources.found import FoundDelivery
 from services.intake.sources.handing_over import hand_over, undelivered
 from services.intake.sources.location import Location
-from services.intake.sources.watching import Watch
+from services.intake.sources.watching import SETTLED_SECONDS, Watch
 from shared.remote import Remote
 from shared.settings import ServiceUrls
 from shared.terminal import BAD_USAGE, BLOCKED, FAULT, ServiceCommands, err, fail, out
@@ -112,6 +112,7 @@ class Screen:
         self._as_json = as_json
         columns = (SpinnerColumn(), TextColumn("uploading {task.description}"), BarColumn(), DownloadColumn())
         self._bars = Progress(*columns, console=err, transient=True)
+        self._looked = False
         self._told: set[str] = set()
         self._problems: set[str] = set()
 
@@ -143,18 +144,29 @@ class Screen:
         if self._as_json:
             sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
             sys.stdout.flush()
-        elif line := _line(event):
+        elif line := _line(event, again=self._looked):
             out.print(line, markup=False, soft_wrap=True)
+        self._looked = True
 
 
-def _line(event: dict[str, Any]) -> str | None:
+def _line(event: dict[str, Any], *, again: bool) -> str | None:
     match event["event"]:
         case "looked":
-            return f"{event['new']} new in {event['place']}" if event["new"] else None
+            return _looked(event, again=again)
         case "delivering":
             return f"{event['label']}: {event['files']} file{'s' * (event['files'] > 1)}, {event['delivery_id']}"
         case "delivered":
             counts = f"{event['rows_read']:,} rows, {event['charges']:,} charges, {event['retractions']:,} retractions"
-            return f"{event['label']}: {event['state']}, {event['error'] or counts}"
+            todo = f"; see apportion intake quality {event['delivery_id']}" if event["state"] == "held" else ""
+            return f"{event['label']}: {event['state']}, {event['error'] or counts}{todo}"
         case _:
             return str(event["message"])
+
+
+def _looked(event: dict[str, Any], *, again: bool) -> str | None:
+    """What there is to do; that there is nothing is told once."""
+    waiting = f"{event['unsettled']} changed in the last {SETTLED_SECONDS} seconds, left for the next look"
+    if not event["new"] and not event["unsettled"]:
+        return None if again or event["problems"] else f"nothing new in {event['place']}"
+    new = f"{event['new']} new in {event['place']}"
+    return f"{new}, {waiting}" if event["unsettled"] else new

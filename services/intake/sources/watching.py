@@ -58,7 +58,8 @@ class Watch:
             return self._problem(self.location.url, error)
         settled = [one for one in new if self._is_settled(one)]
         self.report({"event": "looked", "place": self.location.url, "found": len(findings.deliveries),
-                     "new": len(settled), "unsettled": len(new) - len(settled)})  # fmt: skip
+                     "new": len(settled), "unsettled": len(new) - len(settled),
+                     "problems": len(findings.problems)})  # fmt: skip
         outcomes = [self._problem(problem.file, problem) for problem in findings.problems]
         for found in settled:
             if self.stop.is_set():

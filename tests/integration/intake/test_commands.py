@@ -39,13 +39,20 @@ async def test_from_a_bad_export_to_its_release(world: World, tmp_path: Path, mo
     assert page == world.http.get(f"/v1/deliveries/{delivery}/quality.html").text
     assert "amount-unreadable" in run("intake", "quality", delivery)
     run("intake", "rejected", delivery, "--out", tmp_path / "rejected.jsonl")
+    assert (tmp_path / "rejected.jsonl").stat().st_mode == file.stat().st_mode, "as readable as any other new file"
     (rejected,) = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text("utf-8").splitlines()]
     assert (rejected["line"], rejected["row"]["ResourceId"]) == (3, "vm-2")
 
     assert "released" in run("intake", "release", delivery, "--by", "ann", "--reason", "one row of tax, known")
     done = world.finish(delivery)
     assert (done["state"], done["charges"]) == ("complete", 2)
+    for sample in ('rejected_rows_total{code="amount-unreadable"}', 'flags_total{code="invoice-id-missing"}'):
+        assert world.shows(f"apportion_intake_{sample} 1.0"), sample
     assert "not held" in run("intake", "cancel", delivery, "--by", "ben", "--reason", "too late", code=3)
     assert "released by ann" in run("intake", "deliveries", delivery)
-    assert "complete" in run("intake", "deliveries")
+    monkeypatch.setenv("COLUMNS", "80")
+    shown_in_80_columns = run("intake", "deliveries") + run("intake", "quality", delivery)
+    assert max(map(len, shown_in_80_columns.splitlines())) <= 80
+    words = ("complete", "aws #1", delivery, "1 rejected", "1 flagged", "+2", "4.5", "amount-unreadable", "72.22 %")
+    assert [word for word in words if word not in shown_in_80_columns] == []
     assert "no delivery nope" in run("intake", "quality", "nope", code=2)

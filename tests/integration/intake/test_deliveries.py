@@ -95,6 +95,30 @@ async def test_a_refused_file_publishes_nothing(world: World, tmp_path: Path) ->
     assert sum(map(len, (await world.events()).values())) == 10
 
 
+async def test_a_copy_of_a_file_is_refused_before_anything_counts_twice(world: World, tmp_path: Path) -> None:
+    world.start()
+    rows = [charge(n) for n in range(3)]
+    copies = [write_csv(tmp_path / name, rows) for name in ("a.csv", "a (1).csv")]
+    shown = world.deliver("aws", *copies)
+    assert (shown["state"], "a (1).csv: it is byte for byte a.csv" in shown["error"]) == ("refused", True)
+    added = world.deliver("oci", *copies, style="append")
+    assert (added["state"], added["charges"]) == ("complete", 3)
+
+
+async def test_a_file_that_another_source_has_in_force_is_pointed_out(world: World, tmp_path: Path) -> None:
+    world.start()
+    file = write_csv(tmp_path / "a.csv", [charge(1)])
+    assert world.deliver("aws", file)["findings"] == []
+    shown = world.deliver("amazon", file)
+    assert [(one["code"], "in force for aws too" in one["message"]) for one in shown["findings"]] == [
+        ("files-of-another-source", True)
+    ]
+    report = world.http.get(f"/v1/deliveries/{shown['delivery_id']}/quality").json()
+    assert [one["code"] for one in report["findings"]] == ["files-of-another-source"]
+    world.deliver("aws", write_csv(tmp_path / "b.csv", [charge(2)]))
+    assert world.deliver("amazon", file)["findings"] == []
+
+
 async def test_rejected_rows_are_kept_and_settled_by_a_delivery_without_them(world: World, tmp_path: Path) -> None:
     world.start()
     bad = [charge(1), charge(2, BilledCost="1,5"), charge(3, BillingCurrency="EURO"), charge(4, ChargePeriodStart="x")]

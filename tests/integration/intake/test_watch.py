@@ -18,6 +18,7 @@ from services.intake.sources.location import Location
 from services.intake.sources.watching import Watch
 from shared.remote import Remote
 from tests.integration.intake.world import World
+from tests.unit.intake.exports import charge, write_csv
 from tests.unit.intake.places import aws_period, azure_run, put
 
 NEWER, OLDER = "2026-01-05T06:00:00Z", "2026-01-04T06:00:00Z"
@@ -195,3 +196,23 @@ async def test_rows_that_a_provider_adds_are_delivered_file_by_file(world: World
     assert look(world, place)[0] == 0
     found = world.http.get("/v1/deliveries").json()
     assert [[file["name"] for file in one["files"]] for one in found] == [["0001-00002.csv.gz"], ["0001-00001.csv.gz"]]
+
+
+async def test_a_person_reads_what_there_is_to_do(world: World, place: Path) -> None:
+    world.start(reject_limit="0")
+
+    def said() -> str:
+        arguments = ["intake", "watch", str(place), "--source", "cloud", "--once"]
+        return command(world, *arguments).communicate(timeout=_PATIENCE_SECONDS)[0]
+
+    aged(put(place, "a.csv", 1))
+    put(place, "b.csv", 2)
+    assert f"1 new in {place}, 1 changed in the last 10 seconds, left for the next look" in said()
+    aged(*all_files(place))
+    assert "b.csv: complete, 1 rows, 1 charges, 1 retractions" in said()
+    assert said().strip() == f"nothing new in {place}"
+    bad = write_csv(place / "c.csv", [charge(3, BilledCost="?")])
+    aged(bad)
+    (held,) = [line for line in said().splitlines() if line.startswith("c.csv: held")]
+    (newest, *_) = world.http.get("/v1/deliveries").json()
+    assert held.endswith(f"; see apportion intake quality {newest['delivery_id']}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -66,12 +68,30 @@ def check_against_independent_reader(path: Path, found: Read) -> None:
 
 def _rows(path: Path, form: Format) -> list[dict[str, str]]:
     if form is Format.PARQUET:
-        return [_present(row) for row in pq.read_table(path).to_pylist()]
+        return [_present(_with_focus_times(row)) for row in pq.read_table(path).to_pylist()]
     data = path.read_bytes()
-    text = (gzip.decompress(data) if form is Format.CSV_GZ else data).decode("utf-8-sig")
+    text = (gzip.decompress(data) if form in {Format.CSV_GZ, Format.JSONL_GZ} else data).decode("utf-8-sig")
+    if form in {Format.JSONL, Format.JSONL_GZ}:
+        return [_present(_object(line)) for line in text.split("\n") if line.strip()]
     header, *records = [record for record in csv.reader(io.StringIO(text, newline="")) if record]
     names = [name.strip() for name in header]
     return [_present(dict(zip(names, record, strict=True))) for record in records]
+
+
+def _with_focus_times(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: f"{value.isoformat()}Z" if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def _object(line: str) -> dict[str, Any]:
+    """Numbers as the text of what they exactly are, nested values as canonical JSON."""
+    found = json.loads(line, parse_float=Decimal)
+    return {name: value if isinstance(value, str | None) else _text(value) for name, value in found.items()}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 def _present(row: Mapping[str, Any]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import random
 import tempfile
 from collections import Counter
@@ -29,6 +30,7 @@ ROUNDS: Final = 100
 _TOKENS: Final = (
     b'"', b'""', b",", b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf", b"\xc3\xa9", b"NULL", b"-", b"+", b".",
     b"1E5", b"e-19", b"1,5", b"NaN", b"inf", b"_", b" ", b"\t", b"{", b"}", b"'", b"\\", b";", b"99999999999999999999",
+    b"\\u0042", b"\\ud800", b":", b"null", b"true", b"[", b"]", b"1e999", b'"BilledCost":7,',
 )  # fmt: skip
 
 
@@ -52,6 +54,16 @@ def small_csv(newline: str = "\n") -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def small_json_lines() -> bytes:
+    """Numbers and objects as such in one half of the lines, as text in the other."""
+    lines = []
+    for n in range(6):
+        row: dict[str, object] = {name: value for name, value in charge(n, x_Note="é\n" * n).items() if value}
+        as_json = {"BilledCost": n + 0.25, "PricingQuantity": 3, "Tags": {"team": "a", "Team": None}, "x_On": True}
+        lines.append(json.dumps(row | (as_json if n % 2 else {}), ensure_ascii=n % 3 > 0))
+    return "\n".join(lines).encode()
 
 
 def small_parquet() -> bytes:
@@ -102,6 +114,11 @@ def test_a_damaged_csv_inside_a_whole_gzip() -> None:
 
 def test_a_damaged_gzip() -> None:
     check_mutants(gzip.compress(small_csv()), ROUNDS // 2, lambda data: data)
+
+
+@pytest.mark.parametrize("wrapped", [bytes, gzip.compress])
+def test_damaged_json_lines(wrapped: Callable[[bytes], bytes]) -> None:
+    check_mutants(small_json_lines(), ROUNDS, wrapped)
 
 
 def test_a_damaged_parquet() -> None:

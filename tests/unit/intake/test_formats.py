@@ -105,6 +105,8 @@ def test_pieces_of_json_lines_add_up_to_the_file(desk: Desk, tmp_path: Path, mon
             "line 3: the object has the key 'BilledCost' more than",
         ),
         (b'{" BilledCost": 1}', e.MalformedJson, "line 3: the key ' BilledCost' has blanks"),
+        (b'{"x_\\"y": 1}', e.MalformedJson, "line 3: the key 'x_\"y' has blanks around it, quotation marks"),
+        (b'{"Billing\\u0007": 1}', e.MalformedJson, "line 3: the key 'Billing\\x07' has"),
         (b'{"x": "\xe9"}', e.WrongEncoding, "line 3: byte 0xe9 is not UTF-8"),
         (b'{"BilledCost": NaN}', e.MalformedJson, "line 3: JSON is malformed"),
         (b'{"x": "\\ud800"}', e.MalformedJson, "line 3"),
@@ -114,7 +116,8 @@ def test_pieces_of_json_lines_add_up_to_the_file(desk: Desk, tmp_path: Path, mon
 def test_a_broken_line_refuses_the_file(
     desk: Desk, tmp_path: Path, bad: bytes, error: type[IntakeRefusal], what: str
 ) -> None:
-    good = write_json_lines(tmp_path / "a", [charge(1), charge(2)]).read_bytes()
+    tagged = charge(1) | {"Tags": {" org": "a", 'a "b"': "c"}}
+    good = write_json_lines(tmp_path / "a", [tagged, charge(2)]).read_bytes()
     (tmp_path / "bad.jsonl").write_bytes(good + bad + b"\n" + good)
     with pytest.raises(error) as caught:
         desk.deliver(tmp_path / "bad.jsonl")

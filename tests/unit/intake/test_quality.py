@@ -4,53 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import msgspec
 import pytest
 
 from services.intake.archive import Archive
-from services.intake.domain.delivery import State
 from services.intake.domain.rejection import OTHER_RULE
-from services.intake.domain.styles import Style
 from services.intake.preparing import Preparation
-from services.intake.quality.assessing import Assessment, assess
+from services.intake.quality.assessing import assess
 from services.intake.quality.catalogue import CATALOGUE
 from services.intake.quality.files import QualityFiles
 from services.intake.quality.flags.combining import CODES
 from services.intake.quality.page import quality_page
 from services.intake.quality.sums import KnownInvoice, SumRule
-from services.intake.store import StoredDelivery
 from shared.events import encode
+from tests.unit.intake.assessed import DELIVERY, assessed, committed, invoice, part
 from tests.unit.intake.desk import Desk
 from tests.unit.intake.exports import charge, write_csv
 
-DELIVERY = StoredDelivery(
-    "d1", "aws", 1, State.RECEIVED, datetime(2026, 2, 1, tzinfo=UTC), (), 0, 0, 0, None, None, Style.OVERWRITE, None,
-    (), None, [], [], None, 0, None,
-)  # fmt: skip
 HELD = {
     "state": "held", "decisions": [], "superseded_by": None,
     "hold_reasons": [{"code": "too-many-rejected", "message": "1 of 4 rows"}],
 }  # fmt: skip
-
-
-def assessed(
-    tmp_path: Path, rows: Sequence[dict[str, str]], invoices: Sequence[KnownInvoice] = ()
-) -> tuple[Assessment, Preparation]:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    file = write_csv(tmp_path / "a.csv", rows, names=names)
-    desk = Desk(tmp_path / "data")
-    archived = desk.put(file)
-    preparation = Preparation(Archive(tmp_path / "data"), "d1", 6, threads=1)
-    preparation.read([archived])
-    prepared = preparation.plan([])
-    return assess(DELIVERY, preparation.spool, preparation.reading, prepared, [], invoices), preparation
 
 
 def test_files_of_any_format_and_layout_are_assessed_together(tmp_path: Path) -> None:
@@ -81,11 +60,6 @@ def rule(tmp_path: Path, code: str, rows: Sequence[dict[str, str]], invoices: Se
     return next(one for one in found.report.sums if one.code == code)
 
 
-def invoice(amount: str, **values: str) -> KnownInvoice:
-    fields: dict[str, Any] = {"billing_period": "2026-01", "currency": "USD", "status": "Issued"}
-    return KnownInvoice(issuer="Cloud Inc.", invoice_id="P-1", amount=Decimal(amount), **(fields | values))
-
-
 def test_the_sum_of_an_invoice_is_compared_within_the_tolerance_of_focus(tmp_path: Path) -> None:
     rows = [charge(n) for n in range(3)]
     within = rule(tmp_path, "invoice-sum", rows, [invoice("4.7"), invoice("0.05", currency="EUR"), invoice("0.05")])
@@ -113,11 +87,6 @@ def test_an_open_invoice_may_differ_and_a_void_one_is_none(
     assert (found.verdict, len(found.notes)) == (verdict, notes)
 
 
-def committed(number: int, status: str, effective: str, **values: str) -> dict[str, str]:
-    named = {"CommitmentDiscountId": "c-1", "CommitmentDiscountStatus": status, "BilledCost": "0"}
-    return charge(number, **(named | {"EffectiveCost": effective} | values))
-
-
 def test_usage_of_a_commitment_is_used_plus_unused(tmp_path: Path) -> None:
     rows = [committed(1, "Used", "0.1"), committed(2, "Unused", "0.2")]
     assert rule(tmp_path, "commitment-sum", rows).verdict == "holds"
@@ -140,15 +109,6 @@ def test_a_purchase_is_compared_only_when_its_whole_term_is_there(tmp_path: Path
     assert rule(tmp_path, "commitment-sum", [usage, committed(2, "", "0", **(upfront | month))]).notes == []
     used = committed(1, "Used", "9.5", **year)
     assert len(rule(tmp_path, "commitment-sum", [used, committed(2, "", "0", **(upfront | year))]).notes) == 1
-
-
-def part(number: int, *ratios: str, **values: str) -> dict[str, str]:
-    elements = ", ".join(f'{{"AllocatedRatio": {ratio}}}' for ratio in ratios)
-    details = {"AllocatedMethodDetails": f'{{"Elements": [{elements}]}}', "AllocatedMethodId": "m"}
-    return charge(
-        number,
-        **(details | {"ResourceId": "host", "SubAccountId": "1", "AllocatedResourceId": f"pod-{number}"} | values),
-    )
 
 
 def test_ratios_of_a_split_add_up_to_one(tmp_path: Path) -> None:
@@ -191,6 +151,14 @@ def test_the_report_counts_rows_and_weighs_flags_by_absolute_cost(tmp_path: Path
     assert [(one.billing_period, one.currency, one.rows) for one in found.after] == [
         ("2026-01", "EUR", 1), ("2026-01", "USD", 2),
     ]  # fmt: skip
+
+
+def test_a_finding_that_says_what_a_flag_says_counts_the_same_rows(tmp_path: Path) -> None:
+    free, rejected = charge(1, InvoiceId="", BilledCost="0"), charge(2, InvoiceId="", Tags="x", BilledCost="?")
+    found, _ = assessed(tmp_path, [charge(0), free, rejected, charge(3, InvoiceId="", Tags="x")])
+    assert {one.code: one.rows for one in found.report.flags} == {"invoice-id-missing": 1, "tags-unparsable": 1}
+    assert [(one.code, one.rows) for one in found.findings] == [("invoice-id-missing", 1), ("tags-unparsable", 1)]
+    assert found.report.findings == []
 
 
 def test_report_and_rejected_rows_are_kept_and_written_the_same_again(tmp_path: Path) -> None:

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from services.intake.domain.delivery import Scope
-from services.intake.domain.styles import OlderThanInForce, Style, StyleDiffers, Terms, check_age, style_of
+from services.intake.domain.styles import (
+    OlderThanInForce,
+    SameFileTwice,
+    Style,
+    StyleDiffers,
+    Terms,
+    check_age,
+    check_files_differ,
+    style_of,
+)
 from tests.unit.intake.desk import Desk, dense
 from tests.unit.intake.exports import charge, write_csv
 
@@ -76,3 +85,11 @@ def test_a_snapshot_older_than_the_one_in_force_is_refused() -> None:
         check_age(JUNE, in_force)
     check_age(JULY, in_force)
     check_age(None, in_force)
+
+
+def test_copies_of_a_file_are_refused_and_empty_parts_are_not() -> None:
+    check_files_differ([("a-00001.csv", "1", 5), ("a-00002.csv", "2", 5), ("a-00003.csv", "3", 0), ("b.csv", "3", 0)])
+    with pytest.raises(SameFileTwice, match=r"^a \(1\).csv: it is byte for byte a.csv, so that its 1,000 rows would"):
+        check_files_differ([("a.csv", "1", 1_000), ("b.csv", "2", 1), ("a (1).csv", "1", 1_000)])
+    with pytest.raises(SameFileTwice, match=r"^a.csv: it is there twice"):
+        check_files_differ([("a.csv", "1", 1), ("a.csv", "1", 1)])

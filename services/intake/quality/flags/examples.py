@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from services.intake.domain.findings import EXAMPLES_MAX, FlagExample
 from services.intake.quality.catalogue import CATALOGUE
 from services.intake.quality.flags.combining import CODES
+from services.intake.quality.flags.source import texts_for_null
 from services.intake.quality.flags.values import unknown_columns
 from services.intake.reading.layout import Layout
 from services.intake.reading.raw import RawChunk
@@ -46,9 +48,15 @@ class Examples:
 
     def _values(self, raw: RawChunk, row: int, code: str) -> dict[str, str]:
         """The values that the flag is about, as they were read."""
+        if code == "empty-string-for-null":
+            return texts_for_null(self._read(raw, row, self._layout.charge))
+        values = self._read(raw, row, CATALOGUE[code].columns)
+        return {name: values[name] for name in unknown_columns(values)} if code == "unknown-value" else values
+
+    def _read(self, raw: RawChunk, row: int, names: Iterable[str]) -> dict[str, str]:
         values: dict[str, str] = {}
-        for name in CATALOGUE[code].columns:
+        for name in names:
             texts = [raw.table.column(at)[row].as_py() for at in self._layout.charge.get(name, ())]
             if text := next((one for one in texts if one is not None), None):
                 values[name] = text[:_TEXT_MAX]
-        return {name: values[name] for name in unknown_columns(values)} if code == "unknown-value" else values
+        return values

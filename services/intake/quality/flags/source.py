@@ -32,6 +32,13 @@ def source_masks(layout: Layout, raw: RawChunk, columns: Mapping[str, Canonical]
             yield from hits(code, pc.is_in(canonical.entries, value_set=broken))
 
 
+def texts_for_null(values: Mapping[str, str]) -> dict[str, str]:
+    """The values of a row, by column, that stand for no value in a column of text."""
+    texts = {name: text for name, text in values.items() if name in COLUMNS and COLUMNS[name].type == "string"}
+    found = _stands_for_null(pa.array(list(texts.values()), pa.string())).to_pylist()
+    return {name: text for (name, text), stands in zip(texts.items(), found, strict=True) if stands}
+
+
 def _columns(layout: Layout, raw: RawChunk, kind: str) -> Iterator[pa.DictionaryArray]:
     for name, positions in layout.charge.items():
         if COLUMNS[name].type == kind:
@@ -54,4 +61,5 @@ def _not_utc(texts: pa.Array) -> Any:
 
 
 def _stands_for_null(texts: pa.Array) -> Any:
+    """Which of some distinct texts stand for no value."""
     return pc.or_(pc.is_in(texts, value_set=_NO_VALUE), pc.utf8_is_space(texts))

@@ -50,7 +50,7 @@ def _difference(
     resource: str, method: str, start: str, currency: str, rows: int, elements: int, ratio: Decimal
 ) -> SumDifference:
     return SumDifference(
-        subject=f"split of {resource} by {method} from {start}", rows=rows, expected=Decimal(1), actual=ratio,
-        difference=CONTEXT.subtract(ratio, Decimal(1)), tolerance=CONTEXT.multiply(RATIO_TOLERANCE, Decimal(elements)),
-        note=f"charged in {currency}",
+        subject=f"split of {resource} by {method} from {start}, in {currency}", rows=rows,
+        expected=Decimal(1), actual=ratio, difference=CONTEXT.subtract(ratio, Decimal(1)),
+        tolerance=CONTEXT.multiply(RATIO_TOLERANCE, Decimal(elements)),
     )  # fmt: skip
