@@ -109,7 +109,7 @@ origins = Table(
     METADATA,
     Column("source", Text, primary_key=True),
     Column("origin", Text, primary_key=True, comment="hash of what was found where the files came from"),
-    Column("delivery_id", Text, nullable=False),
+    Column("delivery_id", Text, comment="null: a file of another dataset, which is no delivery"),
 )
 
 provider_invoices = Table(
