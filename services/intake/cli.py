@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from services.intake.commands.following import fail_unless_complete, followed, progress_bar
 from services.intake.commands.listing import show_delivery
-from services.intake.domain.delivery import ENDED
 from services.intake.domain.holding import NotALimit, checked_limit
 from services.intake.domain.styles import Style
 from services.intake.reading import IntakeRefusal, is_cost_and_usage
 from services.intake.sources.cli import deliver_place, is_place
 from services.intake.sources.handing_in import HandedIn, Uploaded, hand_in, taken_line
-from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, print_json
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, print_json
 
-_POLL_SECONDS = 0.2
-_SETTLED = {"held", *ENDED}
 _intake = ServiceCommands("intake")
 
 
@@ -95,13 +91,13 @@ def ingest(
     taken = [dataset for one in handed for dataset in one.datasets]
     for dataset in taken:
         err.print(taken_line(dataset), markup=False, soft_wrap=True)
-    ended = [_followed(one.delivery) for one in handed if one.delivery is not None]
+    ended = [followed(one.delivery) for one in handed if one.delivery is not None]
     if as_json:
         print_json({"deliveries": ended, "datasets": taken})
     for delivery in ended:
         if delivery["state"] != "refused" and not as_json:
             show_delivery(delivery)
-        _fail_unless_complete(delivery)
+        fail_unless_complete(delivery)
 
 
 def _check_limit(limit: str | None) -> None:
@@ -109,20 +105,6 @@ def _check_limit(limit: str | None) -> None:
         checked_limit(limit)
     except NotALimit as error:
         fail(str(error), BAD_USAGE)
-
-
-def _fail_unless_complete(delivery: dict[str, Any]) -> None:
-    if delivery["state"] == "refused":
-        fail(f"no costs were published: {delivery['error']}", BAD_USAGE)
-    name = delivery["delivery_id"]
-    if delivery["state"] == "held":
-        fail(
-            f"nothing was published: the delivery is held. Look at `apportion intake quality {name}`, then "
-            f"`apportion intake release {name} --by NAME --reason TEXT`, or cancel it, or deliver a mended export",
-            BLOCKED,
-        )
-    if delivery["state"] != "complete":
-        fail(f"nothing was published: the delivery was held, and is {delivery['state']} now", BLOCKED)
 
 
 def _checked_files(files: list[str]) -> list[Path]:
@@ -141,33 +123,9 @@ def _checked_files(files: list[str]) -> list[Path]:
 def _hand_in(source: str, files: list[Path], terms: dict[str, Any]) -> HandedIn:
     uploaded = []
     with _intake.connected() as intake:
-        with _progress() as progress:
+        with progress_bar() as progress:
             task = progress.add_task("uploading", total=None)
             for file in files:
                 progress.update(task, description=f"uploading {file.name}")
                 uploaded.append(Uploaded.answered(str(file), intake.upload("/v1/files", file)))
         return hand_in(intake, source, uploaded, terms=terms)
-
-
-def _followed(delivery: dict[str, Any]) -> dict[str, Any]:
-    """Wait for the end of a delivery."""
-    with _progress() as progress:
-        task = progress.add_task("waiting", total=None)
-        while delivery["state"] not in _SETTLED:
-            time.sleep(_POLL_SECONDS)
-            delivery = _intake.get(f"/v1/deliveries/{delivery['delivery_id']}")
-            events = sum(delivery["partition_events"])
-            progress.update(task, description=_doing(delivery), total=events or None,
-                            completed=delivery["events_published"])  # fmt: skip
-    return delivery
-
-
-def _progress() -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=err, transient=True)
-
-
-def _doing(delivery: dict[str, Any]) -> str:
-    if delivery["partition_events"]:
-        return f"publishing: {delivery['events_published']:,} of {sum(delivery['partition_events']):,} cost events"
-    return f"reading: {delivery['rows_read']:,} rows"
