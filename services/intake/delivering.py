@@ -40,6 +40,7 @@ from services.intake.domain.delivery import UNFINISHED, State
 from services.intake.domain.styles import OlderThanInForce, Style, check_age
 from services.intake.domain.tags import Normalisation
 from services.intake.letters import settle_letters
+from services.intake.overflow import SumTooLarge, largest_sum
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
 from services.intake.publishing import CostPublisher
 from services.intake.quality.assessing import Assessment
@@ -174,6 +175,9 @@ class Worker:
                 prepared, assessed = await self._read_and_plan(delivery, preparation)
         except (IntakeRefusal, OlderThanInForce) as error:
             await self._refuse(delivery, str(error))
+        except duckdb.OutOfRangeException:
+            spool = self._archive.spool(delivery.delivery_id)
+            await self._refuse(delivery, str(SumTooLarge(await asyncio.to_thread(largest_sum, spool))))
         except (duckdb.Error, pa.ArrowException) as error:
             log.exception("unreadable", delivery_id=delivery.delivery_id)
             await self._refuse(delivery, f"the files can't be read: {str(error).partition(chr(10))[0]}")
