@@ -21,6 +21,7 @@ from services.intake.reading.csv_chunks import CHUNK_BYTES, Chunk
 from services.intake.reading.errors import IntakeRefusal, MalformedJson, NotFocus, WrongEncoding
 from services.intake.reading.layout import absent_mandatory, is_recognised
 from services.intake.reading.nested import nested_text
+from services.intake.reading.parquet import EmptyTexts
 from shared.focus import sniff_version
 
 _LINE_BYTES_MAX: Final = 32 << 20
@@ -90,8 +91,10 @@ class LineParser:
         line = msgspec.defstruct("Line", fields, rename=keys, gc=False)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(line, float_hook=Decimal)
 
-    def parse(self, chunk: Chunk) -> pa.Table:
+    def parse(self, chunk: Chunk) -> tuple[pa.Table, Any]:
         """The rows as text columns (`c0`, `c1`...); a key that an object does not have is null, as is empty text.
+
+        The second value masks the rows that had an empty text, None if none had.
 
         Raises:
             MalformedJson, WrongEncoding: naming the line. NotFocus: for a NUL character.
@@ -101,18 +104,20 @@ class LineParser:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise _diagnose(self._file, chunk, str(error)) from None
         columns = list(zip(*map(msgspec.structs.astuple, objects), strict=True)) or [()] * len(self._names)
-        return pa.table({f"c{at}": self._texts(at, values) for at, values in enumerate(columns)})
+        empty = EmptyTexts()
+        return pa.table({f"c{at}": self._texts(at, values, empty) for at, values in enumerate(columns)}), empty.rows
 
-    def _texts(self, at: int, values: Sequence[object]) -> pa.DictionaryArray:
+    def _texts(self, at: int, values: Sequence[object], empty: EmptyTexts) -> pa.DictionaryArray:
         strings = set(map(type, values)) <= {str, NoneType}
-        texts = values if strings else [value if type(value) is str else _text(value) for value in values]
-        column = pa.array(texts, pa.string()).dictionary_encode()
+        texts = pa.array(
+            values if strings else [value if type(value) is str else _text(value) for value in values], pa.string()
+        )
+        column = texts.dictionary_encode()
         if pc.any(pc.match_substring(column.dictionary, "\0")).as_py():
             raise NotFocus(self._file, f"column {self._names[at]} holds a NUL character")
-        empty = pc.is_in(column.dictionary, value_set=_NO_VALUE)
-        if not pc.any(empty).as_py():
+        if not pc.any(pc.is_in(column.dictionary, value_set=_NO_VALUE)).as_py():
             return column
-        return pc.take(pc.if_else(empty, None, column.dictionary), column.indices).dictionary_encode()
+        return empty.removed(pc.if_else(pc.equal(texts, "NULL"), None, texts)).dictionary_encode()
 
 
 def _text(value: object) -> str | None:
