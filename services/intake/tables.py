@@ -47,6 +47,7 @@ deliveries = Table(
     Column("rows_read", BigInteger, nullable=False, server_default="0"),
     Column("parts_published", Integer, nullable=False, server_default="0", comment="the checkpoint"),
     Column("events_published", BigInteger, nullable=False, server_default="0"),
+    Column("destination", JSONB, comment="what the checkpoint counts for"),
     Column("record", LargeBinary, comment="the Delivery as it will be published"),
     Column("error", Text, comment="why it was refused"),
     Column("style", Text, nullable=False, server_default="overwrite", comment="overwrite or append"),
