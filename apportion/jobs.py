@@ -14,13 +14,13 @@ from rich.table import Column, Table
 from apportion.run import InputRefused, Job, Outcome, Progress, Stuck, run
 from deploy.local.errors import LocalStackError
 from services.allocator.loading import check, load_bundle
-from services.intake.reading import IntakeRefusal, check_file
+from services.intake.reading import IntakeRefusal, is_cost_and_usage
 from shared.terminal import BAD_USAGE, BLOCKED, FAULT, Json, err, fail, out, print_json
 from synthetic.export import ROWS_MIN, Export, generate
 
 
 def run_command(
-    focus: Annotated[list[Path], typer.Option(help="FOCUS Cost and Usage file (CSV, CSV.gz, Parquet); repeatable.")],
+    focus: Annotated[list[Path], typer.Option(help="FOCUS file of any dataset; repeatable.")],
     rules: Annotated[Path, typer.Option(help="Rule set: the YAML file; its tables lie beside it.")],
     destination: Annotated[Path, typer.Option("--out", help="Directory for the result; must not hold one yet.")],
     provider_invoices: Annotated[
@@ -35,8 +35,9 @@ def run_command(
 ) -> None:  # fmt: skip
     """Take FOCUS files to approved internal invoices and closed books, in one command.
 
-    Starts an embedded Kafka, PostgreSQL and the four services, ingests the files, closes every month they hold, writes
-    invoices, books and summary.json to --out, and stops everything.
+    Cost and Usage files are one delivery; files of Invoice Detail, Billing Period and Contract Commitment are told by
+    their columns. Starts an embedded Kafka, PostgreSQL and the four services, ingests the files, closes every month
+    they hold, writes invoices, books and summary.json to --out, and stops everything.
 
     Exit codes: 0 all months closed; 3 a month is blocked (its breaks are listed); 2 bad usage or unreadable input,
     nothing written; 1 a fault.
@@ -166,8 +167,9 @@ def _check_input(job: Job) -> None:
     for file in [*job.focus, *([job.provider_invoices] if job.provider_invoices else [])]:
         if not file.is_file():
             fail(f"{file} is not a file", BAD_USAGE)
-    for file in job.focus:
-        try:
-            check_file(file)
-        except IntakeRefusal as error:
-            fail(str(error), BAD_USAGE)
+    try:
+        kinds = [is_cost_and_usage(file) for file in job.focus]
+    except IntakeRefusal as error:
+        fail(str(error), BAD_USAGE)
+    if not any(kinds):
+        fail("no --focus file is Cost and Usage, so there is no month to close", BAD_USAGE)

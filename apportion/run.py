@@ -14,6 +14,7 @@ from typing import Any
 from apportion.stack import start_stack
 from deploy.local.services import SERVICES
 from deploy.local.stack import Stack
+from services.intake.sources.handing_in import Uploaded, hand_in
 from shared.remote import Refused, Remote
 
 SOURCE = "run"
@@ -148,12 +149,13 @@ class Steps:
     def _ingest(self) -> dict[str, Any]:
         if self._job.provider_invoices is not None:
             self._services["intake"].upload("/v1/provider-invoices", self._job.provider_invoices)
-        files = []
+        intake, files = self._services["intake"], []
         for file in self._job.focus:
             self._progress(f"uploading {file.name}")
-            received = self._services["intake"].upload("/v1/files", file)
-            files.append({"name": file.name, "sha256": received["sha256"]})
-        started = self._services["intake"].post("/v1/deliveries", {"source": SOURCE, "files": files} | _NEVER_HELD)
+            files.append(Uploaded.answered(str(file), intake.upload("/v1/files", file)))
+        started = hand_in(intake, SOURCE, files, terms=_NEVER_HELD).delivery
+        if started is None:
+            raise InputRefused("no file is Cost and Usage")
         delivery: dict[str, Any] = self._wait("ingest", lambda: self._delivery(started["delivery_id"]))
         return delivery
 

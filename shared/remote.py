@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -53,6 +53,10 @@ class Remote:
     def post(self, path: str, body: object = None) -> Any:
         """POST JSON; the decoded answer. Raises `Refused` or `Unreachable`."""
         return self._answer(lambda: self._client.post(path, json={} if body is None else body))
+
+    def post_bytes(self, path: str, body: bytes, headers: Mapping[str, str], **params: str) -> Any:
+        """POST bytes that are a request of their own kind; the decoded answer. Raises as `post` does."""
+        return self._answer(lambda: self._client.post(path, params=params, content=body, headers=dict(headers)))
 
     def upload(self, path: str, file: Path) -> Any:
         """POST a file's bytes as they are, without holding it in memory. Raises as `post` does."""

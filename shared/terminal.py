@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated, Any, NoReturn
@@ -59,6 +59,10 @@ class ServiceCommands:
     def post(self, path: str, body: object = None) -> Any:
         """POST JSON; the decoded answer."""
         return self._end_on_refusal("post", path, body)
+
+    def post_bytes(self, path: str, body: bytes, headers: Mapping[str, str], **params: str) -> Any:
+        """POST bytes as they are; the decoded answer."""
+        return self._end_on_refusal("post_bytes", path, body, headers, **params)
 
     def upload(self, path: str, file: Path) -> Any:
         """POST a file's bytes; the decoded answer."""

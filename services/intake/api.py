@@ -22,6 +22,7 @@ from services.intake.domain.styles import Style, StyleDiffers, Terms, UnknownMen
 from services.intake.origins import PartlyDelivered, known
 from services.intake.reading.errors import IntakeRefusal
 from services.intake.reading.invoices import read_invoices
+from services.intake.reading.recognising import dataset_of
 from services.intake.store import StoredDelivery
 from shared.http import ApiError
 
@@ -109,22 +110,26 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
 
     @router.post("/files", tags=["deliveries"], status_code=201)
     async def upload(name: FileName, request: Request) -> dict[str, Any]:
-        """Keep the bytes of the request in the archive. They are not looked at before they are delivered."""
+        """Keep the bytes of the request in the archive, and say which dataset of FOCUS they are, if any.
+
+        Nothing is checked before they are delivered, Cost and Usage to /v1/deliveries, the others to /v1/datasets.
+        """
         file = await archive.receive(name, request.stream())
-        return {"name": file.name, "sha256": file.sha256, "bytes": file.size_bytes}
+        dataset = await asyncio.to_thread(dataset_of, archive.file(file.sha256), name)
+        return {"name": file.name, "sha256": file.sha256, "bytes": file.size_bytes, "dataset": dataset}
 
     @router.post("/deliveries", tags=["deliveries"], status_code=202, responses=_REFUSED_DELIVERIES)
     async def deliver(delivery: NewDelivery) -> dict[str, Any]:
         """Deliver uploaded files. Watch the delivery's state until it is `complete`, `refused` or `held`."""
-        files = [_archived(archive, file) for file in delivery.files]
+        files = [archived(archive, file) for file in delivery.files]
         async with engine.begin() as conn:
             created = await _created(conn, delivery, files)
         worker.wake()
         return _shown(created, worker, [])
 
     @router.post("/origins/known", tags=["deliveries"])
-    async def known_origins(wanted: OriginsOfSource) -> dict[str, str]:
-        """Which of these a source has delivered, and as which delivery."""
+    async def known_origins(wanted: OriginsOfSource) -> dict[str, str | None]:
+        """Which of these a source has delivered, and as which delivery; null for files of other datasets."""
         async with engine.connect() as conn:
             return await known(conn, wanted.source, wanted.origins)
 
@@ -172,7 +177,8 @@ async def _created(conn: AsyncConnection, wanted: NewDelivery, files: Sequence[A
         raise ApiError(404, "unknown-delivery", str(error)) from None
 
 
-def _archived(archive: Archive, file: FileReference) -> ArchivedFile:
+def archived(archive: Archive, file: FileReference) -> ArchivedFile:
+    """The file that a reference means, which must have been uploaded."""
     path = archive.file(file.sha256)
     if not path.is_file():
         raise ApiError(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from services.intake.commands.following import fail_unless_complete, followed, progress_bar
 from services.intake.commands.listing import show_delivery
-from services.intake.domain.delivery import ENDED
 from services.intake.domain.holding import NotALimit, checked_limit
 from services.intake.domain.styles import Style
-from services.intake.reading import IntakeRefusal, OtherDataset, check_file
+from services.intake.reading import IntakeRefusal, is_cost_and_usage
 from services.intake.sources.cli import deliver_place, is_place
-from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, print_json
+from services.intake.sources.handing_in import HandedIn, Uploaded, hand_in, taken_line
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, print_json
 
-_POLL_SECONDS = 0.2
-_SETTLED = {"held", *ENDED}
 _intake = ServiceCommands("intake")
 
 
@@ -70,7 +67,7 @@ def ingest(
     Files of Invoice Detail, Billing Period and Contract Commitment are told by their columns and taken in first, each
     for itself and strictly. All Cost and Usage files of one call are one delivery. A folder or a URL (s3://, abfs://,
     az://, gs://) is read by its provider's manifest, AWS Data Exports or Azure Cost Management, one delivery per
-    billing period or run; without manifest all of its files are one.
+    billing period or run; without manifest all of its Cost and Usage files are one.
 
     A delivery replaces everything that the source delivered before for the payers and billing periods in it, or adds to
     it, as its style says; only the difference is published, so delivering a file again does no harm. Rows that can't be
@@ -84,23 +81,23 @@ def ingest(
     place = next(filter(is_place, files), None)
     if place is not None and len(files) > 1:
         fail("name one folder or URL, or any number of files", BAD_USAGE)
-    costs, others = ([], []) if place is not None else _by_dataset(files)
+    paths = _checked_files(files) if place is None else []
     if provider_invoices is not None:
         answer = _intake.upload("/v1/provider-invoices", provider_invoices)
         err.print(f"provider invoices: {answer['rows']} lines, {answer['published']} new or changed")
     terms = {"style": style, "change_style": change_style, "as_of": as_of, "mends": mends, "reject_limit": reject_limit}
     terms = {name: said for name, said in terms.items() if said}
-    taken = [_take_in(source, file) for file in others]
-    if place is not None:
-        ended = [_followed(one) for one in deliver_place(place, source, terms)]
-    else:
-        ended = [_deliver(source, costs, terms)] if costs else []
+    handed = [_hand_in(source, paths, terms)] if place is None else deliver_place(place, source, terms)
+    taken = [dataset for one in handed for dataset in one.datasets]
+    for dataset in taken:
+        err.print(taken_line(dataset), markup=False, soft_wrap=True)
+    ended = [followed(one.delivery) for one in handed if one.delivery is not None]
     if as_json:
         print_json({"deliveries": ended, "datasets": taken})
     for delivery in ended:
         if delivery["state"] != "refused" and not as_json:
             show_delivery(delivery)
-        _fail_unless_complete(delivery)
+        fail_unless_complete(delivery)
 
 
 def _check_limit(limit: str | None) -> None:
@@ -110,78 +107,25 @@ def _check_limit(limit: str | None) -> None:
         fail(str(error), BAD_USAGE)
 
 
-def _fail_unless_complete(delivery: dict[str, Any]) -> None:
-    if delivery["state"] == "refused":
-        fail(f"no costs were published: {delivery['error']}", BAD_USAGE)
-    name = delivery["delivery_id"]
-    if delivery["state"] == "held":
-        fail(
-            f"nothing was published: the delivery is held. Look at `apportion intake quality {name}`, then "
-            f"`apportion intake release {name} --by NAME --reason TEXT`, or cancel it, or deliver a mended export",
-            BLOCKED,
-        )
-    if delivery["state"] != "complete":
-        fail(f"nothing was published: the delivery was held, and is {delivery['state']} now", BLOCKED)
+def _checked_files(files: list[str]) -> list[Path]:
+    """Refuse what can be refused before anything is uploaded."""
+    paths = [Path(file) for file in files]
+    try:
+        for path in paths:
+            if not path.is_file():
+                fail(f"{path}: there is no such file", BAD_USAGE)
+            is_cost_and_usage(path)
+    except IntakeRefusal as error:
+        fail(str(error), BAD_USAGE)
+    return paths
 
 
-def _by_dataset(files: list[str]) -> tuple[list[Path], list[Path]]:
-    """Cost and Usage files, and files of other datasets; the command ends if one is neither."""
-    costs, others = [], []
-    for file in map(Path, files):
-        if not file.is_file():
-            fail(f"{file}: there is no such file", BAD_USAGE)
-        try:
-            check_file(file)
-            costs.append(file)
-        except OtherDataset:
-            others.append(file)
-        except IntakeRefusal as error:
-            fail(str(error), BAD_USAGE)
-    return costs, others
-
-
-def _take_in(source: str, file: Path) -> dict[str, Any]:
-    received = _intake.upload("/v1/files", file)
-    reference = {"name": received["name"], "sha256": received["sha256"]}
-    taken: dict[str, Any] = _intake.post("/v1/datasets", {"source": source, "file": reference})
-    err.print(
-        f"{file.name}: {taken['rows']} rows of {taken['dataset']} (FOCUS {taken['version']}), "
-        f"{taken['published']} new or changed, {taken['withdrawn']} of them withdrawn",
-        markup=False,
-    )
-    return taken | {"file": file.name}
-
-
-def _deliver(source: str, files: list[Path], terms: dict[str, Any]) -> dict[str, Any]:
-    with _progress() as progress:
-        task = progress.add_task("uploading", total=None)
-        received = []
-        for file in files:
-            progress.update(task, description=f"uploading {file.name}")
-            received.append(_intake.upload("/v1/files", file))
-        references = [{"name": one["name"], "sha256": one["sha256"]} for one in received]
-    return _followed(_intake.post("/v1/deliveries", {"source": source, "files": references, **terms}))
-
-
-def _followed(delivery: dict[str, Any]) -> dict[str, Any]:
-    """Wait for the end of a delivery."""
-    with _progress() as progress:
-        task = progress.add_task("waiting", total=None)
-        while delivery["state"] not in _SETTLED:
-            time.sleep(_POLL_SECONDS)
-            delivery = _intake.get(f"/v1/deliveries/{delivery['delivery_id']}")
-            events = sum(delivery["partition_events"])
-            progress.update(task, description=_doing(delivery), total=events or None,
-                            completed=delivery["events_published"])  # fmt: skip
-    return delivery
-
-
-def _progress() -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=err, transient=True)
-
-
-def _doing(delivery: dict[str, Any]) -> str:
-    if delivery["partition_events"]:
-        return f"publishing: {delivery['events_published']:,} of {sum(delivery['partition_events']):,} cost events"
-    return f"reading: {delivery['rows_read']:,} rows"
+def _hand_in(source: str, files: list[Path], terms: dict[str, Any]) -> HandedIn:
+    uploaded = []
+    with _intake.connected() as intake:
+        with progress_bar() as progress:
+            task = progress.add_task("uploading", total=None)
+            for file in files:
+                progress.update(task, description=f"uploading {file.name}")
+                uploaded.append(Uploaded.answered(str(file), intake.upload("/v1/files", file)))
+        return hand_in(intake, source, uploaded, terms=terms)

@@ -1,6 +1,6 @@
 """Rows of the datasets beside Cost and Usage: state with revisions. Delivering a file again publishes nothing.
 
-A file is taken in by one transaction, so it counts as a whole or not at all:
+A file, with all of its parts, is taken in by one transaction, so it counts as a whole or not at all:
 
 1. its rows are read and staged in a table of the transaction; a row that breaks a rule ends everything here;
 2. rows that are new or differ from what is known get the next revision, and go to the outbox;
@@ -11,10 +11,9 @@ A crash before the commit leaves nothing; the file can simply be sent again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Column as SqlColumn
@@ -39,12 +38,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import provider_invoices
 from services.intake.dataset_records import outgoing, stored
-from services.intake.reading.datasets import DatasetFile, open_dataset
-from services.intake.reading.errors import RefusedRow
-from services.intake.reading.invoices import read_invoices
+from services.intake.reading.datasets import DatasetFile, NamedPart, open_parts
+from services.intake.reading.errors import RefusedRow, RowsDiffer
+from services.intake.reading.invoices import read_parts
 from services.intake.tables import SERVICE, STREAM_TABLES, dataset_rows
 from shared.database import lock_transaction
-from shared.focus import MARKERS, Dataset
+from shared.focus import MARKERS, VERSIONS, Dataset
 from shared.outbox import enqueue
 
 _ROWS_AT_ONCE: Final = 1_000
@@ -54,6 +53,7 @@ _STAGED: Final = Table(
     SqlColumn("key", Text),
     SqlColumn("scope", Text),
     SqlColumn("content", LargeBinary),
+    SqlColumn("part", Integer),
     SqlColumn("line", Integer),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
@@ -72,39 +72,48 @@ class Taken:
     invoices: int = 0
 
 
-async def take_in(conn: AsyncConnection, prefix: str, source: str, path: Path, name: str) -> Taken:
-    """Take a file in, in the caller's transaction.
+async def take_in(conn: AsyncConnection, prefix: str, source: str, parts: Sequence[NamedPart]) -> Taken:
+    """Take a file in, in the caller's transaction: all of its parts, which are mostly one.
 
     Raises:
         IntakeRefusal: if it breaks a rule; then the transaction must be rolled back.
     """
-    opened = await asyncio.to_thread(open_dataset, path, name)
-    await lock_transaction(conn, SERVICE, "dataset", opened.dataset)
-    rows = await _stage(conn, opened, source)
-    await _refuse_duplicates(conn, opened.dataset, name)
-    changed = await _publish(conn, opened.dataset, _changed(opened.dataset), prefix, name, withdrawn=False)
-    withdrawn = await _publish(conn, opened.dataset, _gone(opened.dataset), prefix, name, withdrawn=True)
-    invoices = 0
-    if opened.dataset is Dataset.INVOICE_DETAIL:
-        totals = await asyncio.to_thread(read_invoices, path, name)
-        invoices = await provider_invoices.take_in(conn, prefix, name, totals)
-    return Taken(opened.dataset, opened.version, rows, changed + withdrawn, withdrawn, invoices)
-
-
-async def _stage(conn: AsyncConnection, opened: DatasetFile, source: str) -> int:
+    opened = await asyncio.to_thread(open_parts, parts)
+    dataset, version = opened[0].dataset, max((one.version for one in opened), key=VERSIONS.index)
+    name = parts[0].name if len(parts) == 1 else f"{parts[0].name} and {len(parts) - 1} more"
+    await lock_transaction(conn, SERVICE, "dataset", dataset)
     await conn.run_sync(_STAGED.create, checkfirst=False)
+    rows = 0
+    for number, (part, one) in enumerate(zip(parts, opened, strict=True)):
+        rows += await _stage(conn, one, part, number, source)
+    await _refuse_duplicates(conn, dataset, parts)
+    changed = await _publish(conn, dataset, _changed(dataset), prefix, name, withdrawn=False)
+    withdrawn = await _publish(conn, dataset, _gone(dataset), prefix, name, withdrawn=True)
+    invoices = 0
+    if dataset is Dataset.INVOICE_DETAIL:
+        totals = await asyncio.to_thread(read_parts, parts)
+        invoices = await provider_invoices.take_in(conn, prefix, name, totals)
+    return Taken(dataset, version, rows, changed + withdrawn, withdrawn, invoices)
+
+
+async def _stage(conn: AsyncConnection, opened: DatasetFile, part: NamedPart, number: int, source: str) -> int:
     count = 0
     while some := await asyncio.to_thread(lambda: list(islice(opened.rows, _ROWS_AT_ONCE))):
-        await conn.execute(insert(_STAGED), [stored(opened.dataset, row, source) for row in some])
+        staged = [stored(opened.dataset, row, source) | {"part": number} for row in some]
+        await conn.execute(insert(_STAGED), staged)
         count += len(some)
+    if part.rows not in {None, count}:
+        raise RowsDiffer(part.name, part.rows or 0, count)
     return count
 
 
-async def _refuse_duplicates(conn: AsyncConnection, dataset: Dataset, name: str) -> None:
-    query = select(_STAGED.c.key, func.max(_STAGED.c.line)).group_by(_STAGED.c.key).having(func.count() > 1)
-    if found := (await conn.execute(query.order_by(func.max(_STAGED.c.line)).limit(1))).one_or_none():
-        key, line = found
-        raise RefusedRow(name, line, MARKERS[dataset], key, f"a row of {dataset.display_name} may come once in a file")
+async def _refuse_duplicates(conn: AsyncConnection, dataset: Dataset, parts: Sequence[NamedPart]) -> None:
+    again = func.row_number().over(partition_by=_STAGED.c.key, order_by=(_STAGED.c.part, _STAGED.c.line)) > 1
+    marked = select(_STAGED.c.key, _STAGED.c.part, _STAGED.c.line, again.label("again")).subquery()
+    query = select(marked).where(marked.c.again).order_by(marked.c.part, marked.c.line).limit(1)
+    if found := (await conn.execute(query)).one_or_none():
+        rule = f"a row of {dataset.display_name} may come once in a file"
+        raise RefusedRow(parts[found.part].name, found.line, MARKERS[dataset], found.key, rule)
 
 
 def _same_row(dataset: Dataset) -> ColumnElement[bool]:

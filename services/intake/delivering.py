@@ -9,7 +9,8 @@ Steps, and what a crash right after each one means:
 3. write the plan and fsync the spool: as after 2.
 4. **normalised**: control totals and refused rows are committed; plan and totals are fixed from here on. Held
    deliveries that this one replaces are superseded in the same transaction.
-5. **publishing**: nothing is sent before this is committed; the next start publishes from the checkpoint.
+5. **publishing**: nothing is sent before this is committed; the next start publishes from the checkpoint, if it counts
+   for the topic that is there (`destination`), else from the first event.
 6. publish part after part, noting acknowledged parts now and then, and archive the rows at the same time: events after
    the checkpoint are sent again under the same sequences, which consumers skip; rows are archived anew if not all are.
 7. **complete**: in one transaction the record goes to the outbox, the rows are in force for their scopes, and what
@@ -26,7 +27,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -36,6 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.intake import hold_records, holds, metrics, source_styles, store
 from services.intake.archive import Archive
+from services.intake.destination import Destination, destination
 from services.intake.domain.delivery import UNFINISHED, State
 from services.intake.domain.styles import (
     OlderThanInForce,
@@ -47,6 +50,7 @@ from services.intake.domain.styles import (
 )
 from services.intake.domain.tags import Normalisation
 from services.intake.letters import settle_letters
+from services.intake.overflow import SumTooLarge, largest_sum
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
 from services.intake.publishing import CostPublisher
 from services.intake.quality.assessing import Assessment
@@ -184,6 +188,9 @@ class Worker:
                 prepared, assessed = await self._read_and_plan(delivery, preparation)
         except (IntakeRefusal, OlderThanInForce, SameFileTwice) as error:
             await self._refuse(delivery, str(error))
+        except duckdb.OutOfRangeException:
+            spool = self._archive.spool(delivery.delivery_id)
+            await self._refuse(delivery, str(SumTooLarge(await asyncio.to_thread(largest_sum, spool))))
         except (duckdb.Error, pa.ArrowException) as error:
             log.exception("unreadable", delivery_id=delivery.delivery_id)
             await self._refuse(delivery, f"the files can't be read: {str(error).partition(chr(10))[0]}")
@@ -228,13 +235,19 @@ class Worker:
         failpoints.reach("intake.publishing")
 
     async def _publish(self, delivery: StoredDelivery, publisher: Publisher) -> None:
+        place = await destination(self._bootstrap, self._prefix + COSTS.name)
+        if delivery.parts_published and not place.has_what_came_before(delivery.destination):
+            log.warning(
+                "published from the first event, because the topic is another", delivery_id=delivery.delivery_id
+            )
+            delivery = replace(delivery, parts_published=0, events_published=0)
         spool = Spool(self._archive.spool(delivery.delivery_id))
         with Work(spool.database) as work:
             parts, scopes = work.parts(), held_scopes(work, delivery.style)
             archiving = asyncio.to_thread(
                 archive_rows, self._archive, delivery.delivery_id, spool, work, parts, delivery.style
             )
-            sending = self._send(delivery, CostPublisher(publisher, self._prefix + COSTS.name), spool, work, parts)
+            sending = self._send(delivery, CostPublisher(publisher, place.topic), place, spool, work, parts)
             outcomes = await asyncio.gather(archiving, sending, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -252,7 +265,13 @@ class Worker:
         log.info("delivery complete", delivery_id=delivery.delivery_id, events=outcomes[1])
 
     async def _send(
-        self, delivery: StoredDelivery, costs: CostPublisher, spool: Spool, work: Work, parts: Sequence[Part]
+        self,
+        delivery: StoredDelivery,
+        costs: CostPublisher,
+        place: Destination,
+        spool: Spool,
+        work: Work,
+        parts: Sequence[Part],
     ) -> int:
         """Publish from the checkpoint on; returns how many events the delivery has."""
         parts_done, events_done = delivery.parts_published, delivery.events_published
@@ -264,10 +283,11 @@ class Worker:
                 self._published[delivery.delivery_id] = events_done
                 metrics.EVENTS.inc(events)
                 if parts_done % _CHECKPOINT_PARTS == 0:
-                    await self._checkpoint(delivery, parts_done, events_done)
+                    noted = place.after(events_done - delivery.events_published)
+                    await self._checkpoint(delivery, parts_done, events_done, noted)
         return events_done
 
-    async def _checkpoint(self, delivery: StoredDelivery, parts: int, events: int) -> None:
+    async def _checkpoint(self, delivery: StoredDelivery, parts: int, events: int, noted: dict[str, Any]) -> None:
         async with self._engine.begin() as conn:
-            await store.checkpoint(conn, delivery.delivery_id, parts, events)
+            await store.checkpoint(conn, delivery.delivery_id, parts, events, noted)
         failpoints.reach("intake.checkpointed")

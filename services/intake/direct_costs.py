@@ -16,14 +16,13 @@ from services.intake import store
 from services.intake.archive import Archive
 from services.intake.delivering import Worker
 from services.intake.direct import REQUEST_BODY, BodyRefused, complete, read_body, write_file
-from services.intake.direct.body import NDJSON
+from services.intake.direct.body import BODY_BYTES_MAX, NDJSON
 from services.intake.domain.styles import Style, StyleDiffers, Terms
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, direct_requests
 from shared.database import lock_transaction
 from shared.http import ApiError
 
-BODY_BYTES_MAX: Final = 8 << 20
 _TERMS: Final = Terms(style=Style.APPEND)
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 

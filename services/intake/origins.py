@@ -1,7 +1,8 @@
 """Where deliveries came from, so that what a watched place holds is delivered once, whoever looks and how often.
 
 An origin is a hash that the caller makes from what was found: names, sizes, versions. It is kept in the transaction
-that creates the delivery. Every function works in the caller's transaction.
+that creates the delivery, or that takes in a file of another dataset, which is no delivery. Every function works in the
+caller's transaction.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.tables import origins
@@ -19,20 +21,19 @@ class PartlyDelivered(ValueError):
 
     def __init__(self, source: str, delivery_ids: Sequence[str]) -> None:
         self.source, self.delivery_ids = source, tuple(delivery_ids)
-        super().__init__(
-            f"{source}: a part of this was delivered before, as {', '.join(delivery_ids)}; deliver the other part alone"
-        )
+        before = ", ".join(delivery_ids) or "a file of another dataset"
+        super().__init__(f"{source}: a part of this was delivered before, as {before}; deliver the other part alone")
 
 
-async def known(conn: AsyncConnection, source: str, wanted: Sequence[str]) -> dict[str, str]:
-    """The delivery of each origin that a source has delivered."""
+async def known(conn: AsyncConnection, source: str, wanted: Sequence[str]) -> dict[str, str | None]:
+    """The delivery of each origin that a source has delivered; None for files of other datasets."""
     query = select(origins.c.origin, origins.c.delivery_id).where(
         origins.c.source == source, origins.c.origin.in_(wanted)
     )
     return {row.origin: row.delivery_id for row in await conn.execute(query)}
 
 
-def delivered_as(source: str, wanted: Sequence[str], found: Mapping[str, str]) -> str | None:
+def delivered_as(source: str, wanted: Sequence[str], found: Mapping[str, str | None]) -> str | None:
     """The delivery that has all these origins, None if they are new. `found` is what `known` says.
 
     Raises:
@@ -40,8 +41,8 @@ def delivered_as(source: str, wanted: Sequence[str], found: Mapping[str, str]) -
     """
     if not found:
         return None
-    delivery_ids = sorted(set(found.values()))
-    if len(delivery_ids) > 1 or set(found) != set(wanted):
+    delivery_ids = sorted({one for one in found.values() if one is not None})
+    if len(delivery_ids) != 1 or None in found.values() or set(found) != set(wanted):
         raise PartlyDelivered(source, delivery_ids)
     return delivery_ids[0]
 
@@ -51,3 +52,10 @@ async def keep(conn: AsyncConnection, source: str, new: Sequence[str], delivery_
     if new:
         rows = [{"source": source, "origin": origin, "delivery_id": delivery_id} for origin in new]
         await conn.execute(insert(origins), rows)
+
+
+async def keep_without_delivery(conn: AsyncConnection, source: str, seen: Sequence[str]) -> None:
+    """Note that a file of another dataset was looked at, whatever came of it; noting it twice does no harm."""
+    if seen:
+        rows = [{"source": source, "origin": origin} for origin in seen]
+        await conn.execute(upsert(origins).on_conflict_do_nothing(), rows)

@@ -4,7 +4,9 @@ Every delivery goes out under its own id with the events it had, under their num
 byte. A consumer with an empty database adds them all up; one that has them skips each of them by its number. So nothing
 has to know whether it is spoken to for the first or for the second time.
 
-1. asked: deliveries are marked, provider invoices and what is known of holds are in the outbox;
+1. asked: deliveries are marked, provider invoices and what is known of holds are in the outbox; a delivery that is
+   being published is marked too and is published again when it is complete, because a part of it may have gone to the
+   topics before;
 2. a source at a time, under the lock that its deliveries are worked on: each marked delivery is made anew from the
    archive, published, and its record goes to the outbox in the transaction that removes the mark.
 
@@ -18,7 +20,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.intake import hold_records, provider_invoices, store
@@ -42,6 +44,7 @@ from shared.publisher import Publisher
 from shared.topics import COSTS
 
 ASKED = "asked"
+_WAITING = and_(deliveries.c.republish == ASKED, deliveries.c.state == State.COMPLETE)
 
 log = logger(__name__)
 
@@ -53,7 +56,9 @@ async def ask(conn: AsyncConnection, prefix: str, source: str | None, periods: C
         source: only this one's, and then no provider invoices, which belong to no source.
         periods: only deliveries that concern one of them (each goes out whole), and their invoices; empty for all.
     """
-    query = select(deliveries.c.delivery_id, deliveries.c.record).where(deliveries.c.state == State.COMPLETE)
+    query = select(deliveries.c.delivery_id, deliveries.c.record).where(
+        deliveries.c.state.in_([State.PUBLISHING, State.COMPLETE])
+    )
     if source is not None:
         query = query.where(deliveries.c.source == source)
     wanted = [row.delivery_id for row in await conn.execute(query) if not periods or _concerns(row.record, periods)]
@@ -81,7 +86,7 @@ class Republisher:
     async def next(self, publisher: Publisher) -> bool:
         """Serve one source that no other process works on; False if there is none."""
         async with self._engine.connect() as conn:
-            query = select(deliveries.c.source).distinct().where(deliveries.c.republish == ASKED)
+            query = select(deliveries.c.source).distinct().where(_WAITING)
             sources = sorted((await conn.execute(query)).scalars())
         for source in sources:
             async with self._engine.begin() as lock:
@@ -143,7 +148,7 @@ class Republisher:
 
 
 async def _marked(conn: AsyncConnection, source: str) -> set[str]:
-    query = select(deliveries.c.delivery_id).where(deliveries.c.source == source, deliveries.c.republish == ASKED)
+    query = select(deliveries.c.delivery_id).where(deliveries.c.source == source, _WAITING)
     return set((await conn.execute(query)).scalars())
 
 

@@ -49,6 +49,7 @@ class StoredDelivery:
     superseded_by: str | None
     flagged_rows: int
     ended_at: datetime | None
+    destination: dict[str, Any] | None = None
 
 
 _STORED: Final = tuple(one.name for one in fields(StoredDelivery))
@@ -133,12 +134,14 @@ async def advance(conn: AsyncConnection, delivery: StoredDelivery, following: St
         raise Fenced(f"delivery {delivery.delivery_id}")
 
 
-async def checkpoint(conn: AsyncConnection, delivery_id: str, parts: int, events: int) -> None:
-    """Note how far a delivery is published: all events of its first parts are acknowledged."""
+async def checkpoint(
+    conn: AsyncConnection, delivery_id: str, parts: int, events: int, destination: dict[str, Any]
+) -> None:
+    """Note how far a delivery is published: all events of its first parts are acknowledged, at this destination."""
     await conn.execute(
         update(deliveries)
         .where(deliveries.c.delivery_id == delivery_id)
-        .values(parts_published=parts, events_published=events)
+        .values(parts_published=parts, events_published=events, destination=destination)
     )
 
 

@@ -47,6 +47,7 @@ deliveries = Table(
     Column("rows_read", BigInteger, nullable=False, server_default="0"),
     Column("parts_published", Integer, nullable=False, server_default="0", comment="the checkpoint"),
     Column("events_published", BigInteger, nullable=False, server_default="0"),
+    Column("destination", JSONB, comment="what the checkpoint counts for"),
     Column("record", LargeBinary, comment="the Delivery as it will be published"),
     Column("error", Text, comment="why it was refused"),
     Column("style", Text, nullable=False, server_default="overwrite", comment="overwrite or append"),
@@ -117,7 +118,7 @@ origins = Table(
     METADATA,
     Column("source", Text, primary_key=True),
     Column("origin", Text, primary_key=True, comment="hash of what was found where the files came from"),
-    Column("delivery_id", Text, nullable=False),
+    Column("delivery_id", Text, comment="null: a file of another dataset, which is no delivery"),
 )
 
 provider_invoices = Table(

@@ -12,6 +12,7 @@ import pytest
 
 from synthetic.export import Export, generate
 from tests.e2e.conftest import apportion, run
+from tests.unit.intake.samples import SAMPLES
 
 HEADER = "BilledCost,EffectiveCost,BillingAccountId,BillingPeriodStart,BillingPeriodEnd,ChargeCategory,ServiceName\n"
 
@@ -41,6 +42,14 @@ def test_an_unreadable_file_is_refused_before_anything_starts(
     assert done.returncode == 2
     assert words.lower() in done.stderr.lower()
     assert name in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_costs_is_refused_before_anything_starts(given: Path, tmp_path: Path) -> None:
+    periods = SAMPLES / "billing-period-1.4.csv"
+    done = apportion("run", "--focus", periods, "--rules", given / "rules.yaml", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "no --focus file is Cost and Usage" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from services.intake.commands import deciding, listing, looking, republishing
+from services.intake.commands import costs, deciding, listing, looking, republishing
 from services.intake.commands.tags import check
 from services.intake.sources.cli import watch
 
 intake = typer.Typer(help="Deliveries: what comes in, how good it is, and what is held.", no_args_is_help=True)
 intake.command("deliveries")(listing.deliveries)
 intake.command("watch")(watch)
+intake.command("costs")(costs.costs)
 intake.command("quality")(looking.quality)
 intake.command("rejected")(looking.rejected)
 intake.command("release")(deciding.release)

@@ -15,6 +15,7 @@ from shared.focus import COLUMNS, RENAMED
 from shared.focus.naming import successor
 from shared.money import UnknownCurrency, minor_unit
 
+BODY_BYTES_MAX: Final = 8 << 20
 PROBLEMS_MAX: Final = 100
 NDJSON: Final = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonlines"})
 _NAME_MAX: Final = 100

@@ -2,5 +2,6 @@
 
 from services.intake.reading.errors import IntakeRefusal, OtherDataset
 from services.intake.reading.raw import FileFacts, check_file
+from services.intake.reading.recognising import is_cost_and_usage
 
-__all__ = ["FileFacts", "IntakeRefusal", "OtherDataset", "check_file"]
+__all__ = ["FileFacts", "IntakeRefusal", "OtherDataset", "check_file", "is_cost_and_usage"]

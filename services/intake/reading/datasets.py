@@ -5,10 +5,11 @@ They are small and say what is owed, closed or promised, so that a row that brea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from services.intake.domain.amounts import NotAnAmount, exact_amount
 from services.intake.domain.instants import NotAnInstant, utc_text
@@ -36,6 +37,27 @@ class DatasetFile:
     dataset: Dataset
     version: str
     rows: Iterator[DatasetRow]
+
+
+class NamedPart(NamedTuple):
+    """A file, or one part of it: where it lies, what it is called, how many rows a manifest says it has (if any)."""
+
+    path: Path
+    name: str
+    rows: int | None = None
+
+
+def open_parts(parts: Sequence[NamedPart]) -> list[DatasetFile]:
+    """Recognise the parts of one file.
+
+    Raises:
+        IntakeRefusal: as `open_dataset` says, and if they are not of one dataset.
+    """
+    opened = [open_dataset(part.path, part.name) for part in parts]
+    for part, one in zip(parts, opened, strict=True):
+        if one.dataset is not opened[0].dataset:
+            raise NotFocus(part.name, f"{parts[0].name} beside it is {opened[0].dataset.display_name}, and this is not")
+    return opened
 
 
 def open_dataset(path: Path, name: str) -> DatasetFile:

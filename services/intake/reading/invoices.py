@@ -10,6 +10,7 @@ from typing import Final
 from services.intake.domain.amounts import NotAnAmount, exact_amount
 from services.intake.domain.instants import NotAnInstant, utc_text
 from services.intake.domain.invoices import InvoiceContent, InvoiceKey, Status
+from services.intake.reading.datasets import NamedPart
 from services.intake.reading.errors import DuplicateColumn, EmptyFile, IntakeRefusal, NotInvoices, RefusedInvoice
 from services.intake.reading.tables import table_rows, text_or_none
 from shared.money import CONTEXT, UnknownCurrency, minor_unit
@@ -32,16 +33,30 @@ def read_invoices(path: Path, name: str) -> Read:
     Raises:
         IntakeRefusal: naming the line and the rule that it breaks.
     """
+    return read_parts([NamedPart(path, name)])
+
+
+def read_parts(parts: Sequence[NamedPart]) -> Read:
+    """Read a file that comes in parts: an invoice whose lines are in several of them is added up over all.
+
+    Raises:
+        IntakeRefusal: naming the part, the line and the rule that it breaks.
+    """
+    read = Read()
+    for part in parts:
+        _read_into(read, part.path, part.name)
+    if not read:
+        raise EmptyFile(parts[0].name, "the file has no invoices")
+    return read
+
+
+def _read_into(read: Read, path: Path, name: str) -> None:
     header, rows = table_rows(path, name)
     columns = _columns(name, header)
-    read = Read()
     for line, values in rows:
         invoice = {column: text_or_none(values[at]) for column, at in columns.items()}
         _add(read, name, line, invoice, is_detail=columns.keys() >= set(DETAIL))
         read.rows += 1
-    if not read:
-        raise EmptyFile(name, "the file has no invoices")
-    return read
 
 
 def _columns(name: str, header: Sequence[str]) -> dict[str, int]:
@@ -102,4 +117,4 @@ def _amount(name: str, line: int, column: str, value: str) -> Decimal:
     return Decimal(amount.digits)
 
 
-__all__ = ["DETAIL", "TABLE", "IntakeRefusal", "Read", "read_invoices"]
+__all__ = ["DETAIL", "TABLE", "IntakeRefusal", "Read", "read_invoices", "read_parts"]

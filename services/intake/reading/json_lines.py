@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from types import NoneType
 from typing import Any, Final
 
 import duckdb
@@ -20,8 +19,10 @@ import pyarrow.compute as pc
 
 from services.intake.reading.csv_chunks import CHUNK_BYTES, Chunk
 from services.intake.reading.errors import IntakeRefusal, MalformedJson, NotFocus, WrongEncoding
+from services.intake.reading.known_keys import KnownKeys
 from services.intake.reading.layout import absent_mandatory, is_recognised
-from services.intake.reading.nested import nested_text
+from services.intake.reading.line_columns import blocks, text_columns
+from services.intake.reading.parquet import EmptyTexts
 from shared.focus import sniff_version
 
 _LINE_BYTES_MAX: Final = 32 << 20
@@ -58,13 +59,14 @@ def column_names(file: str, pieces: Iterator[Chunk]) -> list[str]:
     Raises:
         MalformedJson, WrongEncoding: naming the line.
     """
-    found: set[str] = set()
+    seen = KnownKeys()
     with duckdb.connect(config={"threads": 1, "memory_limit": "128MB"}) as connection:
         for piece in pieces:
-            found |= _keys(file, connection, piece)
-            if len(found) > _COLUMNS_MAX:
+            if not all(map(seen.has_no_others, blocks(piece.data))):
+                seen.add(_keys(file, connection, piece))
+            if len(seen.names) > _COLUMNS_MAX:
                 raise MalformedJson(file, f"objects with more than {_COLUMNS_MAX} different keys", piece.first_line)
-    return sorted(found)
+    return sorted(seen.names)
 
 
 def with_null_columns(names: Sequence[str]) -> list[str]:
@@ -83,46 +85,45 @@ def line_numbers(chunk: Chunk, rows: Sequence[int]) -> list[int]:
 
 
 class LineParser:
-    """Parses pieces of one file. May be shared by threads."""
+    """Parses pieces of one file. May be shared by threads.
+
+    Columns that turn out to hold objects or lists are read value by value from then on; what their other values are
+    read as stays the same.
+    """
 
     def __init__(self, file: str, names: Sequence[str]) -> None:
-        self._file, self._names = file, names
-        fields = [(f"c{at}", object, None) for at in range(len(names))]
-        keys = {f"c{at}": name for at, name in enumerate(names)}
-        line = msgspec.defstruct("Line", fields, rename=keys, gc=False)
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(line, float_hook=Decimal)
+        self._file, self._names = file, tuple(names)
+        self._nested: frozenset[int] = frozenset()
 
-    def parse(self, chunk: Chunk) -> pa.Table:
+    def parse(self, chunk: Chunk) -> tuple[pa.Table, Any]:
         """The rows as text columns (`c0`, `c1`...); a key that an object does not have is null, as is empty text.
+
+        The second value masks the rows that had an empty text, None if none had.
 
         Raises:
             MalformedJson, WrongEncoding: naming the line. NotFocus: for a NUL character.
         """
+        nested = self._nested
         try:
-            objects = self._decoder.decode_lines(chunk.data)
+            while True:
+                columns = text_columns(self._names, nested, chunk.data)
+                found = {at for at, texts in columns.items() if texts is None}
+                if not found:
+                    break
+                nested = self._nested = nested | found
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise _diagnose(self._file, chunk, str(error)) from None
-        columns = list(zip(*map(msgspec.structs.astuple, objects), strict=True)) or [()] * len(self._names)
-        return pa.table({f"c{at}": self._texts(at, values) for at, values in enumerate(columns)})
+        empty = EmptyTexts()
+        texts = {f"c{at}": self._encoded(at, pa.concat_arrays(columns[at]), empty) for at in range(len(self._names))}
+        return pa.table(texts), empty.rows
 
-    def _texts(self, at: int, values: Sequence[object]) -> pa.DictionaryArray:
-        strings = set(map(type, values)) <= {str, NoneType}
-        texts = values if strings else [value if type(value) is str else _text(value) for value in values]
-        column = pa.array(texts, pa.string()).dictionary_encode()
+    def _encoded(self, at: int, texts: pa.Array, empty: EmptyTexts) -> pa.DictionaryArray:
+        column = texts.dictionary_encode()
         if pc.any(pc.match_substring(column.dictionary, "\0")).as_py():
             raise NotFocus(self._file, f"column {self._names[at]} holds a NUL character")
-        empty = pc.is_in(column.dictionary, value_set=_NO_VALUE)
-        if not pc.any(empty).as_py():
+        if not pc.any(pc.is_in(column.dictionary, value_set=_NO_VALUE)).as_py():
             return column
-        return pc.take(pc.if_else(empty, None, column.dictionary), column.indices).dictionary_encode()
-
-
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | Decimal) else nested_text(value)
+        return empty.removed(pc.if_else(pc.equal(texts, "NULL"), None, texts)).dictionary_encode()
 
 
 def _keys(file: str, connection: Any, piece: Chunk) -> set[str]:

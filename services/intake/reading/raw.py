@@ -91,7 +91,11 @@ def _json_parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChun
 
 
 def _json_parser(parser: LineParser, chunk: Chunk) -> Callable[[], RawChunk]:
-    return lambda: RawChunk(parser.parse(chunk), lambda rows: line_numbers(chunk, rows))
+    def parse() -> RawChunk:
+        table, empty_texts = parser.parse(chunk)
+        return RawChunk(table, lambda rows: line_numbers(chunk, rows), empty_texts)
+
+    return parse
 
 
 def _csv_names(file: str, path: Path, form: Format) -> list[str]:

@@ -18,6 +18,7 @@ from services.intake.reading import IntakeRefusal
 from services.intake.sources.errors import NothingToDeliver, UnreadablePlace
 from services.intake.sources.finding import find
 from services.intake.sources.found import FoundDelivery
+from services.intake.sources.handing_in import HandedIn, taken_line
 from services.intake.sources.handing_over import hand_over, undelivered
 from services.intake.sources.location import Location
 from services.intake.sources.watching import SETTLED_SECONDS, Watch
@@ -34,8 +35,8 @@ def is_place(name: str) -> bool:
     return "://" in name or Path(name).is_dir()
 
 
-def deliver_place(url: str, source: str, terms: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Deliver everything that a place holds; the deliveries as they were created. Ends the command if it can't.
+def deliver_place(url: str, source: str, terms: Mapping[str, Any]) -> list[HandedIn]:
+    """Take in everything that a place holds; deliveries are as they were created. Ends the command if it can't.
 
     Args:
         terms: what is said about the deliveries; it counts more than what the place says.
@@ -65,7 +66,7 @@ def _delivered(
     found: list[FoundDelivery],
     terms: Mapping[str, Any],
     screen: Screen,
-) -> list[dict[str, Any]]:
+) -> list[HandedIn]:
     """A snapshot may be delivered again at will. Rows that are added are added once."""
     added = [one for one in found if one.style == "append"]
     wanted = [one for one in found if one.style != "append"] + undelivered(intake, source, added)
@@ -86,8 +87,9 @@ def watch(
     """Deliver what a cloud puts into a folder, as it comes, oldest first.
 
     AWS Data Exports and Azure Cost Management exports are delivered by their manifests, one delivery per billing period
-    or run, once all files of it are there; other files one by one, parts of a file together. Intake remembers what was
-    delivered, so the command may be stopped, started again or run twice. SIGTERM ends it between two deliveries.
+    or run, once all files of it are there; other files one by one, parts of a file together. Files of Invoice Detail,
+    Billing Period and Contract Commitment are told by their columns and taken in each for itself. Intake remembers what
+    was delivered, so the command may be stopped, started again or run twice. SIGTERM ends it between two deliveries.
     With --once it exits with 3 if something could not be delivered.
     """
     stop = threading.Event()
@@ -159,6 +161,8 @@ def _line(event: dict[str, Any], *, again: bool) -> str | None:
             counts = f"{event['rows_read']:,} rows, {event['charges']:,} charges, {event['retractions']:,} retractions"
             todo = f"; see apportion intake quality {event['delivery_id']}" if event["state"] == "held" else ""
             return f"{event['label']}: {event['state']}, {event['error'] or counts}{todo}"
+        case "taken":
+            return taken_line(event)
         case _:
             return str(event["message"])
 

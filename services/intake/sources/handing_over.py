@@ -1,11 +1,12 @@
-"""From a place into intake: upload what was found, then say that it is one delivery.
+"""From a place into intake: upload what was found, then say that it is one delivery, or a file of another dataset.
 
 Steps of one delivery, and what a crash after each means:
 
 1. the files are uploaded: they are in the archive under their hashes; uploading them again finds them there;
 2. the place is listed again: if a file changed while it was read, nothing happens, and it is found anew;
-3. the delivery is created together with its origins in one transaction: after a crash before it, 1 to 3 are repeated;
-   after one behind it, intake knows the origins and nobody delivers them again.
+3. files of other datasets are taken in, then the delivery is created together with its origins in one transaction
+   (`handing_in`): after a crash before it, 1 to 3 are repeated, and files that were taken in publish nothing; after one
+   behind it, intake knows the origins and nobody delivers them again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 from services.intake.sources.finding import check_unchanged
 from services.intake.sources.found import FoundDelivery
+from services.intake.sources.handing_in import HandedIn, Uploaded, hand_in
 from services.intake.sources.location import Location, StoredFile
 from shared import failpoints
 from shared.remote import Remote
@@ -44,11 +46,12 @@ def hand_over(
     *,
     once: bool,
     terms: Mapping[str, Any] = _NO_TERMS,
-) -> dict[str, Any]:
-    """Deliver files; the delivery as intake shows it.
+) -> HandedIn:
+    """Take files in.
 
     Args:
-        once: do nothing if the source has delivered exactly this before.
+        once: do nothing if the source has delivered exactly this before; then a file of another dataset that is refused
+            does not keep the others back.
         terms: what a person says about the delivery; it counts more than what the place says.
 
     Raises:
@@ -57,13 +60,13 @@ def hand_over(
     files = []
     for file, rows in found.files:
         sent = intake.send("/v1/files", file.name, _watched(location.blocks(file), file, progress))
-        files.append({"name": file.name, "sha256": sent["sha256"], "rows": rows})
+        files.append(Uploaded.answered(file.path, sent, rows))
     check_unchanged(location, found)
     failpoints.reach("intake.handing-over.uploaded")
-    body = {"source": source, "files": files, "origins": found.origins() if once else [], **_terms(found), **terms}
-    created: dict[str, Any] = intake.post("/v1/deliveries", body)
+    origins = found.origins() if once else []
+    handed = hand_in(intake, source, files, origins=origins, terms={**_terms(found), **terms}, strict=not once)
     failpoints.reach("intake.handing-over.created")
-    return created
+    return handed
 
 
 def _without(found: FoundDelivery, known: set[str]) -> FoundDelivery:

@@ -31,11 +31,16 @@ def is_oracle(place: Place, file: StoredFile) -> bool:
     return bool(_ORACLE.search(f"{place.location.url}/{file.path}"))
 
 
+def part_pattern(path: str) -> str:
+    """A file's path with the number of its part left open: that of all parts of one file."""
+    return _PART.sub("#", path)
+
+
 def groups(files: Sequence[StoredFile]) -> list[list[StoredFile]]:
     """Files whose names differ in a part's number only, each group in the order of parts."""
     found: dict[str, list[StoredFile]] = defaultdict(list)
     for file in sorted(files):
-        found[_PART.sub("#", file.path)].append(file)
+        found[part_pattern(file.path)].append(file)
     return list(found.values())
 
 

@@ -75,12 +75,20 @@ class Watch:
 
     def _deliver(self, found: FoundDelivery) -> bool:
         try:
-            created = hand_over(self.intake, self.location, self.source, found, self.progress, once=True)
-            self.report({"event": "delivering", "label": found.label, "files": len(found.files),
-                         "delivery_id": created["delivery_id"]})  # fmt: skip
-            ended = self._follow(created)
+            handed = hand_over(self.intake, self.location, self.source, found, self.progress, once=True)
+            for taken in handed.datasets:
+                self.report({"event": "taken", "label": found.label, **taken})
+            outcomes = [self._problem(found.label, error) for error in handed.refused]
+            if handed.delivery is not None:
+                outcomes.append(self._followed(found, handed.delivery))
         except (IntakeRefusal, UnreadablePlace, Unreachable, Refused) as error:
             return self._problem(found.label, error)
+        return all(outcomes)
+
+    def _followed(self, found: FoundDelivery, created: dict[str, Any]) -> bool:
+        files, delivery_id = len(created["files"]), created["delivery_id"]
+        self.report({"event": "delivering", "label": found.label, "files": files, "delivery_id": delivery_id})
+        ended = self._follow(created)
         shown = {name: ended[name] for name in ("delivery_id", "state", "rows_read", "charges", "retractions", "error")}
         self.report({"event": "delivered", "label": found.label, **shown})
         return ended["state"] not in {"refused", "held"}

@@ -21,7 +21,7 @@ DETAIL = (SAMPLES / "invoice-detail-1.4.csv").read_text()
 def take(world: World, content: str, source: str = "cloud", name: str = "file.csv") -> dict[str, Any]:
     uploaded = world.http.post("/v1/files", params={"name": name}, content=content.encode()).json()
     reference = {"name": uploaded["name"], "sha256": uploaded["sha256"]}
-    answer = world.http.post("/v1/datasets", json={"source": source, "file": reference})
+    answer = world.http.post("/v1/datasets", json={"source": source, "files": [reference]})
     taken: dict[str, Any] = answer.json()
     return taken | {"status": answer.status_code}
 
@@ -88,7 +88,7 @@ async def test_a_bad_row_refuses_all_of_its_file(world: World) -> None:
     mixed = take(world, DETAIL.replace("Issued", "Open", 1))
     assert mixed["error"]["code"] == "invoice-refused"
     assert counts(take(world, DETAIL)) == (3, 3, 0, 2)
-    unknown = world.http.post("/v1/datasets", json={"source": "a", "file": {"name": "x", "sha256": "0" * 64}})
+    unknown = world.http.post("/v1/datasets", json={"source": "a", "files": [{"name": "x", "sha256": "0" * 64}]})
     assert unknown.status_code == 404
 
 

@@ -164,3 +164,14 @@ async def test_provider_invoices_get_a_revision_only_when_they_change(world: Wor
 
 def test_effective_takes_each_sequence_once() -> None:
     assert effective({0: []}) == {0: []}
+
+
+async def test_costs_that_cannot_be_added_up_are_refused_by_their_column(world: World, tmp_path: Path) -> None:
+    world.start()
+    rows = [charge(n, EffectiveCost="99999999999999999999") for n in range(2)]
+    refused = world.deliver("aws", write_csv(tmp_path / "a.csv", [*rows, charge(3)]))
+    assert refused["state"] == "refused"
+    assert refused["error"].startswith(
+        "EffectiveCost of 2026-01 in USD adds up to more than 20 digits before the point"
+    )
+    assert world.deliver("aws", write_csv(tmp_path / "b.csv", rows[:1]))["charges"] == 1

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from services.intake import republishing
 from shared import topic_admin
+from shared.database import create_engine
 from shared.events import CostEvent, Delivery
-from tests.integration.intake.world import World, effective, sums
+from tests.integration.intake.test_crashes import export
+from tests.integration.intake.world import World, effective, stated, sums
 from tests.unit.intake.exports import charge, write_csv
 
 FEBRUARY = {"BillingPeriodStart": "2026-02-01T00:00:00Z", "BillingPeriodEnd": "2026-03-01T00:00:00Z"}
@@ -101,3 +109,60 @@ async def test_consumers_that_have_the_events_are_told_nothing_new(world: World,
     twice = await world.events()
     assert sum(map(len, twice.values())) > 2 * sum(map(len, events.values()))
     assert effective(twice) == events
+
+
+@pytest.mark.parametrize("same_names", [False, True])
+async def test_a_delivery_cut_off_by_the_loss_of_its_topics_begins_anew(
+    world: World, tmp_path: Path, same_names: bool
+) -> None:
+    files = export(tmp_path, "cut", 0)
+    world.start(failpoint="intake.checkpointed")
+    world.begin("aws", files)
+    assert world.died() == signal.SIGKILL
+    assert sum(map(len, (await world.events()).values())) > 0
+    if same_names:
+        await topics_lost(world)
+    else:
+        world.prefix += "new."
+    await topic_admin.apply(world.bootstrap, world.prefix)
+    world.start()
+    assert republish(world)["deliveries"] <= 1
+    (record,) = {one.delivery_id: one for one in await world.deliveries(1)}.values()
+    taken = effective(await world.events())
+    assert stated(record.published) == sums(taken)
+    assert sum(map(len, taken.values())) == sum(record.partition_events) > 0
+
+
+async def topics_lost(world: World) -> None:
+    """Delete all topics of a world and wait until they are gone."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=world.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics(await mine(admin, world))
+        deadline = time.monotonic() + 60
+        while await mine(admin, world):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+
+
+async def mine(admin: AIOKafkaAdminClient, world: World) -> list[str]:
+    return [name for name in await admin.list_topics() if name.startswith(world.prefix)]
+
+
+async def test_what_is_being_published_is_published_again_when_it_is_complete(world: World, tmp_path: Path) -> None:
+    world.start(failpoint="intake.checkpointed")
+    delivery_id = world.begin("aws", export(tmp_path, "cut", 0))
+    assert world.died() == signal.SIGKILL
+    engine = create_engine(world.database_url, "test")
+    async with engine.begin() as conn:
+        assert (await republishing.ask(conn, world.prefix, None, set()))["deliveries"] == 1
+    await engine.dispose()
+    world.start()
+    shown = world.finish(delivery_id)
+    world.until(lambda: world.http.get("/v1/republications").json()["waiting"] == 0, "published again")
+    events = await world.events()
+    twice, before_the_checkpoint = 2 * shown["charges"], 8 * 8 - 1
+    assert twice <= sum(map(len, events.values())) < twice + before_the_checkpoint, "first it went on from there"
+    assert sums(effective(events)) == stated((await world.deliveries(2))[0].published)

@@ -117,6 +117,28 @@ def test_parquet_tells_empty_text_from_null_and_typed_times_are_utc(desk: Desk, 
     assert events["vm-1"].charge["ChargePeriodStart"] == "2026-01-02T00:00:00Z"
 
 
+def test_json_lines_tell_empty_text_from_null_and_from_the_word(desk: Desk, tmp_path: Path) -> None:
+    regions: dict[int, object] = {1: "", 2: None, 3: "NULL", 4: "eu"}
+    rows: list[dict[str, object]] = [{**charge(number), "RegionId": region} for number, region in regions.items()]
+    for row in rows:
+        del row["ChargeClass"]
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    events = {str(one.charge["ResourceId"]): one for one in desk.deliver(file).events}
+    assert {name: event.flags for name, event in events.items()} == {
+        "vm-1": ["empty-string-for-null"], "vm-2": [], "vm-3": [], "vm-4": [],
+    }  # fmt: skip
+    assert ["RegionId" in one.charge for _, one in sorted(events.items())] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("nothing", ["", '""'])
+def test_csv_does_not_tell_what_an_empty_field_was_meant_to_be(desk: Desk, tmp_path: Path, nothing: str) -> None:
+    file = write_csv(tmp_path / "a.csv", [charge(1, RegionId="no-region")])
+    file.write_text(file.read_text().replace("no-region", nothing))
+    (event,) = desk.deliver(file).events
+    assert (event.flags, "RegionId" in event.charge) == ([], False)
+
+
 def test_the_archive_keeps_the_flags(desk: Desk, tmp_path: Path) -> None:
     outcome = desk.deliver(write_csv(tmp_path / "a.csv", [charge(1), charge(2, InvoiceId="")]))
     path = desk.archive.rows(outcome.delivery_id, "2026-01")
