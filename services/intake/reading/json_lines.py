@@ -23,7 +23,7 @@ from services.intake.reading.known_keys import KnownKeys
 from services.intake.reading.layout import absent_mandatory, is_recognised
 from services.intake.reading.line_columns import blocks, text_columns
 from services.intake.reading.parquet import EmptyTexts
-from shared.focus import sniff_version
+from shared.focus import Dataset, sniff_dataset, sniff_version
 
 _LINE_BYTES_MAX: Final = 32 << 20
 _COLUMNS_MAX: Final = 2_000
@@ -71,10 +71,11 @@ def column_names(file: str, pieces: Iterator[Chunk]) -> list[str]:
 
 def with_null_columns(names: Sequence[str]) -> list[str]:
     """Add the columns that FOCUS wants to be there and allows to be null: one that is null in every row has no keys."""
-    if not is_recognised(names):
+    dataset = sniff_dataset(names)
+    if dataset is Dataset.COST_AND_USAGE and not is_recognised(names):
         return list(names)
-    version = sniff_version(names)
-    absent = [column.name for column in absent_mandatory(names) if column.nullable_in(version)]
+    version = sniff_version(names, dataset)
+    absent = [column.name for column in absent_mandatory(names, dataset) if column.nullable_in(version)]
     return [*names, *absent]
 
 

@@ -77,13 +77,13 @@ def _check_names(file: str, names: tuple[str, ...], unknown: tuple[str, ...]) ->
             raise DuplicateColumn(file, target)
 
 
-def absent_mandatory(names: Sequence[str]) -> list[Column]:
+def absent_mandatory(names: Sequence[str], dataset: Dataset = Dataset.COST_AND_USAGE) -> list[Column]:
     """The mandatory columns of the file's version that it has under no name."""
-    version = sniff_version(names)
+    version = sniff_version(names, dataset)
     present = set(names).union(*(RENAMED[name] for name in names if name in RENAMED))
     return [
         column
-        for column in columns_of(version)
+        for column in columns_of(version, dataset)
         if column.level_in(version) == "mandatory" and not {column.name, *column.successors} & present
     ]
 

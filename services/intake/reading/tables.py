@@ -10,7 +10,8 @@ from typing import Final
 import duckdb
 
 from services.intake.reading.csv_chunks import chunks, diagnose, records, take_header
-from services.intake.reading.errors import EmptyFile, NotFocus, UnreadableParquet
+from services.intake.reading.errors import EmptyFile, UnreadableParquet
+from services.intake.reading.json_lines import LineParser, column_names, line_chunks, line_numbers, with_null_columns
 from services.intake.reading.parquet import parquet_columns, parquet_query
 from services.intake.reading.source import JSON_LINES, Format, format_of, text_blocks
 
@@ -33,7 +34,7 @@ def table_rows(path: Path, name: str) -> tuple[list[str], Iterator[Row]]:
     """
     form = format_of(name, path)
     if form in JSON_LINES:
-        raise NotFocus(name, "JSON Lines are read for Cost and Usage only; give this table as CSV or Parquet")
+        return _json_rows(path, name, form)
     return _parquet_rows(path, name) if form is Format.PARQUET else _csv_rows(path, name, form)
 
 
@@ -53,6 +54,20 @@ def _csv_rows(path: Path, name: str, form: Format) -> tuple[list[str], Iterator[
                     yield line, record
             except (UnicodeDecodeError, csv.Error) as error:
                 raise diagnose(name, piece, header, str(error)) from None
+
+    return header, rows()
+
+
+def _json_rows(path: Path, name: str, form: Format) -> tuple[list[str], Iterator[Row]]:
+    header = with_null_columns(column_names(name, line_chunks(name, text_blocks(name, path, form))))
+    parser = LineParser(name, header)
+
+    def rows() -> Iterator[Row]:
+        for piece in line_chunks(name, text_blocks(name, path, form)):
+            if piece.data.strip():
+                table, _ = parser.parse(piece)
+                cells = zip(*(column.to_pylist() for column in table.columns), strict=True)
+                yield from zip(line_numbers(piece, range(table.num_rows)), cells, strict=True)
 
     return header, rows()
 

@@ -79,6 +79,33 @@ def test_parquet_means_the_same_as_csv(tmp_path: Path) -> None:
     assert [(row.values, row.custom) for row in read(target)] == [(row.values, row.custom) for row in read(source)]
 
 
+@pytest.mark.parametrize("sample", [name for name, *_ in FILES])
+def test_json_lines_mean_the_same_as_csv(tmp_path: Path, sample: str) -> None:
+    source, target = SAMPLES / f"{sample}.csv", tmp_path / "a.jsonl"
+    records = csv.DictReader(io.StringIO(source.read_text(), newline=""))
+    with target.open("w") as file:
+        for record in records:
+            given = {name: text for name, text in record.items() if text and text != "NULL"}
+            json_columns = [name for name, text in given.items() if text.startswith("{")]
+            line = json.dumps({name: text for name, text in given.items() if name not in json_columns})[:-1]
+            file.write("".join([line, *(f', "{name}": {given[name]}' for name in json_columns), "}\n"]))
+    assert [(row.values, row.custom) for row in read(target)] == [(row.values, row.custom) for row in read(source)]
+    assert [row.line for row in read(target)] == list(range(1, len(read(source)) + 1))
+
+
+def test_a_line_of_json_that_breaks_a_rule_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"BillingPeriodStatus": "Open"}\n{"BillingPeriodStatus": "Shut"}\n')
+    with pytest.raises(MissingColumns, match="BillingPeriodStart"):
+        read(file)
+    january = dict.fromkeys(("BillingPeriodCreated", "BillingPeriodLastUpdated", "BillingPeriodStart"), "2026-01-01")
+    row = january | {"BillingPeriodEnd": "2026-02-01", "InvoiceIssuerName": "Cloud"}
+    lines = [json.dumps(row | {"BillingPeriodStatus": status}) for status in ("Open", "Shut")]
+    file.write_text("\n".join(lines))
+    with pytest.raises(RefusedRow, match="line 2: BillingPeriodStatus has 'Shut', but must be one of Open, Closed"):
+        read(file)
+
+
 def test_values_are_canonical_and_json_stays_exact() -> None:
     first, second, _ = read(SAMPLES / "invoice-detail-1.4.csv")
     assert (first.values["BilledCost"], second.values["PaymentCurrencyBilledCost"]) == ("12.5", "-0.25")
