@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,16 +135,8 @@ class Steps:
             raise InputRefused(str(error)) from None
         self._outcome.rejected = delivery.get("rejected_rows", 0)
         self._outcome.findings = delivery.get("findings", [])
-        for period in self._periods(delivery):
+        for period in periods_to_close(self._job.periods, delivery):
             self.close(period)
-
-    def _periods(self, delivery: dict[str, Any]) -> list[str]:
-        """The periods to close: those asked for, or all that the files have rows of, rejected ones too."""
-        found = {total["billing_period"] for total in delivery["snapshot"]} | set(delivery.get("rejected_periods", ()))
-        if missing := sorted(set(self._job.periods) - found):
-            held = ", ".join(sorted(found)) or "no period"
-            raise InputRefused(f"no row is of {', '.join(missing)}; the files hold {held}")
-        return sorted(self._job.periods or found)
 
     def _ingest(self) -> dict[str, Any]:
         if self._job.provider_invoices is not None:
@@ -222,6 +214,19 @@ class Steps:
                 raise Stuck(f"{what}: no progress for {_PATIENCE_SECONDS} s; waiting for: {'; '.join(waiting)}")
             time.sleep(_POLL_SECONDS)
         return answer
+
+
+def periods_to_close(asked: Collection[str], delivery: Mapping[str, Any]) -> list[str]:
+    """The periods asked for, or all that a delivery has rows of, rejected ones too.
+
+    Raises:
+        InputRefused: if a period is asked for that no row is of.
+    """
+    found = {total["billing_period"] for total in delivery["snapshot"]} | set(delivery.get("rejected_periods", ()))
+    if missing := sorted(set(asked) - found):
+        held = ", ".join(sorted(found)) or "no period"
+        raise InputRefused(f"no row is of {', '.join(missing)}; the files hold {held}")
+    return sorted(set(asked) or found)
 
 
 def _raise_if_dead(stack: Stack) -> None:
