@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks import rule_sets, stages
@@ -28,6 +29,7 @@ TARGETS = {
     "ledger stream / raw getmany + decode": 0.5,
     "intake / raw produce": 0.5,
 }
+_ROUNDS = 3
 _WHOLE_SECONDS_MAX = 60
 _AGAIN_SECONDS_MAX = 20
 
@@ -69,9 +71,10 @@ def _rules(work: Path) -> dict[str, Any]:
     rows = 300_000
     given = _generated(work, rows)
     sets = {str(count): rule_sets.write(work / f"rules-{count}", given, count) for count in (10, 1_000)}
-    rates = stages.stream_with_rules(given, work, rows, sets)
-    found: dict[str, Any] = {count: rate.as_json() for count, rate in rates.items()}
-    return found | {"1,000 rules / 10 rules": round(rates["1000"].per_second / rates["10"].per_second, 2)}
+    rates = stages.stream_with_rules(given, work, rows, sets, _ROUNDS)
+    found: dict[str, Any] = {count: [rate.as_json() for rate in some] for count, some in rates.items()}
+    ratios = [many.per_second / few.per_second for few, many in zip(rates["10"], rates["1000"], strict=True)]
+    return found | {"1,000 rules / 10 rules": round(median(ratios), 2)}
 
 
 def _whole(given: Path, work: Path, rows: int) -> dict[str, Any]:

@@ -64,19 +64,19 @@ def measure(given: Path, work: Path, rows: int, say: Callable[[str], None]) -> d
     return rates
 
 
-def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path]) -> dict[str, Rate]:
-    """The allocator's stream on the same events with different rule sets."""
-    rates: dict[str, Rate] = {}
+def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path], rounds: int) -> dict[str, list[Rate]]:
+    """The allocator's stream on the same events with different rule sets, in turns: a machine's speed drifts."""
+    rates: dict[str, list[Rate]] = {name: [] for name in rules}
     with Stack(work / "rules") as stack:
         stack.start_infrastructure()
         prepare(stack)
         _intake(stack, given, rows)
-        for name, path in rules.items():
+        for instance, (name, path) in enumerate([*rules.items()] * rounds, 1):
             stack.postgres.drop_database(stack.database)
             stack.postgres.create_database(stack.database)
             prepare(stack)
             stack.topic_prefix = ""
-            rates[name] = _stream(stack, "allocator", path, rows, instance=len(rates) + 1)
+            rates[name].append(_stream(stack, "allocator", path, rows, instance=instance))
     return rates
 
 

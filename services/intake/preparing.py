@@ -30,7 +30,7 @@ from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
 from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retractions
 from services.intake.spool import Part, Spool
-from services.intake.work import Work
+from services.intake.work import PLANNING_MEMORY, Work
 from shared.events import DeliveredFile, Totals
 
 KEY_COLUMNS = (
@@ -134,7 +134,7 @@ class Preparation:
 
     def plan(self, in_force: Sequence[InForce]) -> Prepared:
         """Compare with the rows in force, write retractions, number all events."""
-        with Work(self.spool.database) as work:
+        with Work(self.spool.database, memory=PLANNING_MEMORY) as work:
             for former in in_force:
                 work.add_former(former.path, former.billing_account_ids, self._style)
             if self._style is Style.APPEND:

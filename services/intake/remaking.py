@@ -19,7 +19,7 @@ from services.intake.domain.styles import Style
 from services.intake.preparing import KEY_COLUMNS, InForce
 from services.intake.retracting import as_events, retractions
 from services.intake.spool import Part, Spool
-from services.intake.work import Work
+from services.intake.work import PLANNING_MEMORY, Work
 from shared.events import Delivery
 
 
@@ -55,7 +55,7 @@ def remake(archive: Archive, delivery: Delivery, former: Sequence[InForce], part
     spool = Spool(archive.spool(f"{delivery.delivery_id}.again"))
     shutil.rmtree(spool.directory, ignore_errors=True)
     spool.directory.mkdir(parents=True)
-    with Work(spool.database, fresh=True) as work:
+    with Work(spool.database, fresh=True, memory=PLANNING_MEMORY) as work:
         position = _add_rows(archive, delivery.delivery_id, spool, work, partitions)
         if Style(delivery.style) is Style.APPEND:
             work.compare_appended()
