@@ -19,7 +19,7 @@ demo: $(INSTALLED) ## the whole system on this machine: files in, reconciled inv
 	@$(BIN)/apportion demo
 
 test: check ## everything: check, then all tests against real Kafka and PostgreSQL
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile tests
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
 
 unit: $(INSTALLED) ## the tests that need no broker and no database
 	@$(BIN)/pytest -q $(wildcard tests/unit tests/property tests/contract tests/judges)
