@@ -23,7 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 from sqlalchemy import Table, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import dead_letters
 from shared.database import create_engine
@@ -40,6 +40,8 @@ _STOP_SECONDS = 20
 log = logger(__name__)
 
 Background = Callable[[], Awaitable[None]]
+Measure = Callable[[AsyncConnection], Awaitable[None]]
+_MEASURE_SECONDS = 15.0
 Replay = Callable[[Any, Record], Awaitable[None]]
 
 
@@ -107,6 +109,10 @@ class Service:
         """Run a coroutine as long as the service runs; if it ends or fails, the service does."""
         self._background.append((name, work))
 
+    def add_measuring(self, refresh: Measure) -> None:
+        """Compute gauges from the tables every quarter of a minute; an outage of the database is waited for."""
+        self.add_background("metrics", lambda: self._measure(refresh))
+
     def fail(self, error: BaseException) -> None:
         """End the process: an invariant is broken, or something happened that nobody foresaw."""
         if self._failed is not None and not self._failed.done():
@@ -139,6 +145,15 @@ class Service:
             log.critical("failed", error=str(self._failed.result()))
             return EXIT_FAILED
         return 0 if stopping.is_set() else EXIT_FAILED
+
+    async def _measure(self, refresh: Measure) -> None:
+        while True:
+            try:
+                async with self.engine.connect() as conn:
+                    await refresh(conn)
+            except (DBAPIError, OSError) as error:
+                log.warning("metrics wait", error=str(error)[:500])
+            await asyncio.sleep(_MEASURE_SECONDS)
 
     async def _guard(self, name: str, work: Background) -> None:
         try:

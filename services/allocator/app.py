@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator import metrics
 from services.allocator.api import add_routes
@@ -16,8 +14,6 @@ from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.stream import LensKeeper
 from shared.service import Service
 
-_MEASURE_SECONDS = 15
-
 
 def build(settings: AllocatorSettings) -> Service:
     """Put the service together; nothing is connected yet."""
@@ -26,15 +22,12 @@ def build(settings: AllocatorSettings) -> Service:
     service.add_stream("records", TOPICS, RecordReader(settings.topic_prefix), batch_records_max=1_000)
     service.add_background("lenses", LensKeeper(service, settings.allocator_batch_events).run)
     service.add_background("runs", Runner(service.engine, settings.topic_prefix).run)
-    service.add_background("metrics", lambda: _measure(service.engine))
+    service.add_measuring(_measure)
     add_routes(service.api, service.engine, settings.topic_prefix)
     return service
 
 
-async def _measure(engine: AsyncEngine) -> None:
-    while True:
-        async with engine.connect() as conn:
-            for lens_id, rows in (await buckets.count(conn)).items():
-                metrics.BUCKETS.labels(lens_id).set(rows)
-            metrics.WAITING.set(len(await requests.waiting(conn)))
-        await asyncio.sleep(_MEASURE_SECONDS)
+async def _measure(conn: AsyncConnection) -> None:
+    for lens_id, rows in (await buckets.count(conn)).items():
+        metrics.BUCKETS.labels(lens_id).set(rows)
+    metrics.WAITING.set(len(await requests.waiting(conn)))

@@ -12,7 +12,7 @@ from services.intake.direct_costs import direct_routes
 from services.intake.domain.holding import RejectLimit
 from services.intake.exporting_api import export_routes
 from services.intake.holding import Limits
-from services.intake.measuring import Measuring
+from services.intake.measuring import measure
 from services.intake.quality.files import QualityFiles
 from services.intake.quality_api import quality_routes
 from services.intake.republications import republication_routes
@@ -36,7 +36,7 @@ def build(settings: IntakeSettings) -> Service:
         settings.intake_read_threads, settings.tag_rules,
     )  # fmt: skip
     service.add_background("delivering", worker.run)
-    service.add_background("metrics", Measuring(service.engine).run)
+    service.add_measuring(measure)
     service.api.include_router(republication_routes(service.engine, worker, settings.topic_prefix))
     service.api.include_router(direct_routes(service.engine, archive, worker))
     service.api.include_router(routes(service.engine, archive, worker, settings.topic_prefix))

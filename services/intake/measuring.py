@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
-
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import metrics
 from services.intake.domain.delivery import State
 from services.intake.tables import deliveries
 from shared.events import Delivery, decode
-from shared.observability import logger
-
-_SECONDS: Final = 15.0
-
-log = logger(__name__)
 
 
-class Measuring:
-    """Refreshes the gauges from the tables."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    async def run(self) -> None:
-        """Refresh until cancelled."""
-        while True:
-            try:
-                async with self._engine.connect() as conn:
-                    await _states(conn)
-                    await _newest(conn)
-            except (DBAPIError, OSError) as error:
-                log.warning("metrics wait", error=str(error)[:500])
-            await asyncio.sleep(_SECONDS)
+async def measure(conn: AsyncConnection) -> None:
+    """Set every gauge."""
+    await _states(conn)
+    await _newest(conn)
 
 
 async def _states(conn: AsyncConnection) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.tables import origins
@@ -58,4 +58,4 @@ async def keep_without_delivery(conn: AsyncConnection, source: str, seen: Sequen
     """Note that a file of another dataset was looked at, whatever came of it; noting it twice does no harm."""
     if seen:
         rows = [{"source": source, "origin": origin} for origin in seen]
-        await conn.execute(upsert(origins).on_conflict_do_nothing(), rows)
+        await conn.execute(insert(origins).on_conflict_do_nothing(), rows)

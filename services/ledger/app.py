@@ -28,6 +28,6 @@ def build(settings: LedgerSettings) -> Service:
     )
     closer = Closer(service.engine, settings)
     service.add_background("closes", closer.run)
-    service.add_background("metrics", Measuring(service.engine).run)
+    service.add_measuring(Measuring().refresh)
     add_routes(service.api, service.engine, settings, closer)
     return service

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
-from aiokafka.errors import KafkaError
 from prometheus_client import Gauge
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ledger.domain.periods import State
 from services.ledger.store import journal, periods
 from services.ledger.store.tables import entries, postings
 from shared.events import Reconciliation, decode
-from shared.observability import logger
-
-_SECONDS: Final = 15.0
 
 RESIDUE: Final = Gauge("apportion_ledger_trial_balance_residue", "Debits minus credits: 0, or wrong", ["currency"])
 UNBALANCED: Final = Gauge("apportion_ledger_unbalanced_groups", "Currencies whose books do not balance; must be 0")
@@ -26,25 +20,12 @@ PERIOD_STATE: Final = Gauge("apportion_ledger_period_state", "1 for the state a 
 WAITING: Final = Gauge("apportion_ledger_close_waiting_seconds", "How long a close has waited", ["period"])
 CHAIN_LENGTH: Final = Gauge("apportion_ledger_chain_entries", "Posted entries", ["period"])
 
-log = logger(__name__)
-
 
 class Measuring:
     """Refreshes the gauges from the tables."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self) -> None:
         self._measured: dict[str, int] = {}
-
-    async def run(self) -> None:
-        """Refresh until cancelled."""
-        while True:
-            try:
-                async with self._engine.connect() as conn:
-                    await self.refresh(conn)
-            except (DBAPIError, KafkaError, OSError) as error:
-                log.warning("metrics wait", error=str(error)[:500])
-            await asyncio.sleep(_SECONDS)
 
     async def refresh(self, conn: AsyncConnection) -> None:
         """Set every gauge."""
