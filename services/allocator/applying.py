@@ -7,7 +7,7 @@ import asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.allocator import publishing
-from services.allocator.domain.conditions import dimensions_used
+from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.loading import Bundle, LoadedRuleSet, load
 from services.allocator.store import lenses, requests, rule_sets
 from services.allocator.store.tables import SERVICE, STREAM_TABLES

@@ -1,8 +1,7 @@
 """The lens: which dimensions the stream keeps of a cost event.
 
 The base covers the line grain and what most rule sets look at, so that most rule changes need no new lens. What rules
-name beyond it is added; a lens only grows. The charge day is left out: no rule can look at it and no line carries it,
-and it would make thirty buckets of one.
+name beyond it is added; a lens only grows. The charge day is not in the base, as it makes thirty buckets of one.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.allocator.domain.buckets import GRAIN
+from services.allocator.domain.rule_set import CHARGE_DAY
 from shared.projection import Projection
 
 BASE: Final = (*GRAIN[1:], "RegionId", "CommitmentDiscountId", "CommitmentDiscountStatus")
@@ -23,7 +23,7 @@ _TAG: Final = "tag:"
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """Dimensions beyond the base, sorted: FOCUS columns, `x_` columns and `tag:<key>`."""
+    """Dimensions beyond the base, sorted: FOCUS columns, `x_` columns, `tag:<key>` and `charge_day`."""
 
     extra: tuple[str, ...] = ()
 
@@ -39,11 +39,12 @@ class Lens:
 
     def projection(self) -> Projection:
         """What the cost stream decodes."""
-        columns = tuple(name for name in self.extra if not name.startswith((_TAG, "x_")))
+        columns = tuple(name for name in self.extra if not name.startswith((_TAG, "x_")) and name != CHARGE_DAY)
         return Projection(
             columns=BASE + columns,
             tags=tuple(name.removeprefix(_TAG) for name in self.extra if name.startswith(_TAG)),
             custom=tuple(name for name in self.extra if name.startswith("x_")),
+            charge_day=CHARGE_DAY in self.extra,
         )
 
     def covers(self, dimensions: Iterable[str]) -> bool:

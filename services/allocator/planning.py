@@ -18,7 +18,7 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator.domain.buckets import Bucket, Buckets
-from services.allocator.domain.conditions import dimensions_used
+from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.lens import Lens
 from services.allocator.loading import LoadedRuleSet, load
 from services.allocator.store import allocations, buckets, lenses, progress, records, rule_sets

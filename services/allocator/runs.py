@@ -22,7 +22,7 @@ from services.allocator import metrics, publishing
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.lines import Line
-from services.allocator.domain.pools import NothingToSplitBy
+from services.allocator.domain.methods import CannotDivide
 from services.allocator.planning import Inputs, Plan, Waiting, plan
 from services.allocator.publishing import LineContent
 from services.allocator.store import allocations, requests
@@ -107,7 +107,7 @@ class Runner:
         loaded = inputs.loaded
         try:
             lines = await asyncio.to_thread(allocate, work.buckets, loaded.rule_set, loaded.cost_centers)
-        except NothingToSplitBy as error:
+        except CannotDivide as error:
             await _explain(conn, inputs.billing_period, reason, str(error), inputs.digest)
             return None
         except ConservationBroken as error:

@@ -7,118 +7,152 @@ they were partitioned, and a credit splits as the mirror image of a charge.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from operator import itemgetter
-from typing import NamedTuple
 
 from services.allocator.domain.assign import Decision, assigner
+from services.allocator.domain.bases import Bases, base_dimensions
 from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
+from services.allocator.domain.cell import Partition
 from services.allocator.domain.conservation import Tally, check_conservation
-from services.allocator.domain.lines import SUSPENSE_COST_CENTER, Flow, Kind, Line, Share
-from services.allocator.domain.pools import Shares, shares, step_down_order
-from services.allocator.domain.rule_set import Basis, Pool, RuleSet, Target
+from services.allocator.domain.division import Division
+from services.allocator.domain.division import Part as Taker
+from services.allocator.domain.drivers import NO_DRIVERS, Drivers
+from services.allocator.domain.lines import SUSPENSE_COST_CENTER, Flow, Kind, Line
+from services.allocator.domain.pools import partitions_ahead, stages
+from services.allocator.domain.rule_set import Divided, RuleSet, Target
+from services.allocator.domain.step_down import Part, StepDown
 from shared.money import CONTEXT, ZERO, add
 
 
-class _Part(NamedTuple):
-    """Cost on its way, and where it is."""
-
-    target: Target
-    flow: Flow
-    billed_cost: Decimal
-    effective_cost: Decimal
-    share: Share | None = None
-
-
-def allocate(buckets: Buckets, rule_set: RuleSet, cost_centers: Collection[str]) -> list[Line]:
+def allocate(
+    buckets: Buckets, rule_set: RuleSet, cost_centers: Collection[str], drivers: Drivers = NO_DRIVERS
+) -> list[Line]:
     """Allocate a billing period's cost; lines come sorted by allocation id. Lines of nothing at all are left out.
 
     Raises:
         DimensionMissing: if the buckets lack a dimension that the rules use.
-        NothingToSplitBy: if a proportional pool has no weights and its policy is to fail.
+        CannotDivide: if a pool can't be split and its policy is to fail.
         ConservationBroken: if out is not in, which would be a fault in this program.
     """
     given = Tally()
-    assigned = list(_assigned(buckets, rule_set, cost_centers))
+    bases = Bases(rule_set.basis, base_dimensions(rule_set.pools), buckets)
+    assigned = list(_assigned(buckets, rule_set, cost_centers, bases))
     for part in assigned:
         given.add(("rule", part.flow.currency, part.flow.rule_id), part.billed_cost, part.effective_cost)
-    settled = _step_down(assigned, rule_set, given)
-    lines = [_line(part) for part in settled if part.billed_cost or part.effective_cost]
+    settled = StepDown(rule_set, buckets.billing_period, bases, drivers, given).run(assigned)
+    lines = _lines(settled)
     check_conservation(buckets, given, lines)
     lines.sort(key=itemgetter(0))
     return lines
 
 
-def _assigned(buckets: Buckets, rule_set: RuleSet, cost_centers: Collection[str]) -> Iterator[_Part]:
-    """Add the buckets up per rule, target and line grain."""
+def _assigned(buckets: Buckets, rule_set: RuleSet, cost_centers: Collection[str], bases: Bases) -> Iterator[Part]:
+    """Add the buckets up per rule, target and line grain, and by what the pools ahead are partitioned by."""
     assign = assigner(rule_set, cost_centers, buckets.dimensions)
-    grain = projection(buckets.dimensions, GRAIN)
+    routes = _Routes(buckets, rule_set)
     sums: dict[tuple[Decision, Values], tuple[Decimal, Decimal]] = {}
-    nothing = (ZERO, ZERO)
-    plus = CONTEXT.add
+    nothing, plus = (ZERO, ZERO), CONTEXT.add
     for values, billed, effective, _ in buckets.rows:
-        key = (assign(values), grain(values))
+        decision = assign(values)
+        key = (decision, routes.pick(decision, values))
         so_far = sums.get(key, nothing)
         sums[key] = (plus(so_far[0], billed), plus(so_far[1], effective))
-    for (decision, (currency, *origin)), amounts in sums.items():
+        if bases.wanted:
+            for cost_center, part in _direct(decision):
+                bases.add_direct(cost_center, values, CONTEXT.multiply(part, billed), CONTEXT.multiply(part, effective))
+    for (decision, values), amounts in sums.items():
+        currency, partition = values[0], routes.partition(decision, values)
         assert currency is not None, "a bucket without a currency"
-        yield _Part(decision.target, Flow(buckets.billing_period, currency, tuple(origin), decision.rule_id), *amounts)
+        flow = Flow(
+            buckets.billing_period, currency, values[1 : len(GRAIN)], decision.rule_id,
+            method="fixed_percent" if isinstance(decision.target, Divided) else None, partition=partition,
+        )  # fmt: skip
+        yield from _given_to(decision.target, flow, amounts)
 
 
-def _step_down(assigned: Iterable[_Part], rule_set: RuleSet, given: Tally) -> list[_Part]:
-    """Split every pool, feeders first, until all cost is at a cost center or in suspense."""
-    settled: list[_Part] = []
-    held: dict[str, list[_Part]] = defaultdict(list)
-    _deliver(assigned, settled, held)
-    direct = _direct_cost(settled, rule_set.basis)
-    for pool in step_down_order(rule_set.pools):
-        parts = held.pop(pool.id, [])
-        for part in parts:
-            given.add(("pool", part.flow.currency, pool.id), part.billed_cost, part.effective_cost)
-        _deliver(_split(pool, parts, direct), settled, held)
-    assert not held, f"cost is left in pools {sorted(held)}"
-    return settled
+class _Routes:
+    """What is kept of a bucket's values on the way of each decision: the line grain, and the partitions ahead."""
+
+    def __init__(self, buckets: Buckets, rule_set: RuleSet) -> None:
+        self._dimensions = buckets.dimensions
+        self._ahead = partitions_ahead(stages(rule_set.pools, rule_set.reciprocal))
+        self._found: dict[Decision, tuple[Callable[[Values], Values], tuple[str, ...]]] = {}
+
+    def pick(self, decision: Decision, values: Values) -> Values:
+        """The values of the line grain, and after them those of the partitions."""
+        found = self._found.get(decision)
+        if found is None:
+            target = decision.target
+            pools = target.targets if isinstance(target, Divided) else [(target, None)]
+            ahead = {name for one, _ in pools if one.kind == "pool" for name in self._ahead[one.id]}
+            names = tuple(sorted(ahead))
+            found = self._found[decision] = projection(self._dimensions, (*GRAIN, *names)), names
+        return found[0](values)
+
+    def partition(self, decision: Decision, picked: Values) -> Partition:
+        """The values of the partitions, by name."""
+        return tuple(zip(self._found[decision][1], picked[len(GRAIN) :], strict=True))
 
 
-def _deliver(parts: Iterable[_Part], settled: list[_Part], held: dict[str, list[_Part]]) -> None:
-    for part in parts:
-        target = part.target
-        (held[target.id] if target.kind == "pool" else settled).append(part)
+def _direct(decision: Decision) -> Iterator[tuple[str, Decimal]]:
+    """The cost centers that a decision names, and the part of the cost that each gets."""
+    target = decision.target
+    if isinstance(target, Divided):
+        for one, percent in target.targets:
+            if one.kind == "cost_center":
+                yield one.id, percent.scaleb(-2, CONTEXT)
+    elif target.kind == "cost_center":
+        yield target.id, _ONE
 
 
-def _direct_cost(settled: Iterable[_Part], basis: Basis) -> dict[str, dict[str, Decimal]]:
-    """Direct cost by currency and cost center, in the basis: the weights of proportional pools."""
-    direct: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+def _given_to(target: Target | Divided, flow: Flow, amounts: tuple[Decimal, Decimal]) -> Iterator[Part]:
+    if isinstance(target, Target):
+        yield Part(target, flow, *amounts)
+        return
+    division = Division.of("fixed_percent", (Taker(one, Fraction(percent)) for one, percent in target.targets))
+    billed, effective = (division.split_all([amount], basis=False)[0] for amount in amounts)
+    for taker, share, b, e in zip(division.parts, division.shares(), billed, effective, strict=True):
+        yield Part(taker.target, flow, b, e, share)
+
+
+def _lines(settled: Iterable[Part]) -> list[Line]:
+    """Join the parts of each line, and leave out lines of nothing.
+
+    A line that has parts with different shares (a pool split by day) says the share that it got in the end.
+    """
+    parts: dict[str, Part] = {}
+    mixed: set[str] = set()
     for part in settled:
-        if part.target.kind == "cost_center":
-            of_currency = direct[part.flow.currency]
-            amount = part.billed_cost if basis == "BilledCost" else part.effective_cost
-            of_currency[part.target.id] = add(of_currency[part.target.id], amount)
-    return direct
+        cost_center = part.target.id or SUSPENSE_COST_CENTER
+        line_id = part.flow.allocation_id(cost_center)
+        before = parts.get(line_id)
+        if before is not None:
+            if before.share != part.share or before.flow.steps != part.flow.steps:
+                mixed.add(line_id)
+            part = part._replace(
+                billed_cost=add(before.billed_cost, part.billed_cost),
+                effective_cost=add(before.effective_cost, part.effective_cost),
+            )
+        parts[line_id] = part
+    return [
+        _line(line_id, part, mixed=line_id in mixed)
+        for line_id, part in parts.items()
+        if part.billed_cost or part.effective_cost
+    ]
 
 
-def _split(pool: Pool, parts: Iterable[_Part], direct: dict[str, dict[str, Decimal]]) -> Iterator[_Part]:
-    fixed: dict[str, Shares] = {}
-    for _, flow, billed_cost, effective_cost, _ in parts:
-        if not (billed_cost or effective_cost):
-            continue
-        if flow.currency not in fixed:
-            fixed[flow.currency] = shares(pool, flow.currency, direct.get(flow.currency, {}))
-        split = fixed[flow.currency]
-        out = flow.through(pool.id, split.method)
-        billed, effective = split.splitting(billed_cost), split.splitting(effective_cost)
-        for target, billed_part, effective_part, share in zip(
-            split.targets, billed, effective, split.shares, strict=True
-        ):
-            yield _Part(target, out, billed_part, effective_part, share)
+def _line(line_id: str, part: Part, *, mixed: bool) -> Line:
+    flow, share = part.flow, part.share
+    if mixed:
+        steps = tuple(step._replace(share=None) for step in flow.steps)
+        flow, share = replace(flow, steps=steps), None
+    cost_center = part.target.id or SUSPENSE_COST_CENTER
+    kind: Kind = "suspense" if part.target.kind == "suspense" else "shared" if flow.path else "direct"
+    return Line(line_id, flow, cost_center, kind, part.billed_cost, part.effective_cost, share)
 
 
-def _line(part: _Part) -> Line:
-    target, flow, billed_cost, effective_cost, share = part
-    if target.kind == "suspense":
-        line_id = flow.allocation_id(SUSPENSE_COST_CENTER)
-        return Line(line_id, flow, SUSPENSE_COST_CENTER, "suspense", billed_cost, effective_cost, share)
-    kind: Kind = "shared" if flow.path else "direct"
-    return Line(flow.allocation_id(target.id), flow, target.id, kind, billed_cost, effective_cost, share)
+_ONE = Decimal(1)

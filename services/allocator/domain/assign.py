@@ -15,19 +15,19 @@ from services.allocator.domain.buckets import Values, projection
 from services.allocator.domain.conditions import (
     ValueTest,
     compile_condition,
-    dimensions_used,
     necessary_leaves,
     resolutions,
+    rule_dimensions,
     value_test,
 )
-from services.allocator.domain.rule_set import FALLBACK_RULE, Leaf, Lookup, Rule, RuleSet, Target
+from services.allocator.domain.rule_set import FALLBACK_RULE, Divided, Leaf, Lookup, Rule, RuleSet, Target
 
 
 class Decision(NamedTuple):
     """The rule that took a bucket and the target it named."""
 
     rule_id: str
-    target: Target
+    target: Target | Divided
 
 
 Attempt = Callable[[Values], Decision | None]
@@ -41,7 +41,7 @@ def assigner(
     Raises:
         DimensionMissing: if the rules use a dimension that the buckets do not have.
     """
-    used = dimensions_used(rule_set)
+    used = rule_dimensions(rule_set)
     pick = projection(dimensions, used)
     decide = _Precedence(rule_set, cost_centers, used).decide
     decided: dict[Values, Decision] = {}
@@ -123,7 +123,7 @@ def _attempt(rule: Rule, cost_centers: Collection[str], position: Mapping[str, i
 
 
 def _resolver(rule: Rule, cost_centers: Collection[str], position: Mapping[str, int]) -> Attempt:
-    if isinstance(rule.assign, Target):
+    if not isinstance(rule.assign, Lookup):
         fixed = Decision(rule.id, rule.assign)
         return lambda _: fixed
     at = position[rule.assign.dimension]

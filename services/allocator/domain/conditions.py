@@ -24,8 +24,8 @@ def dimensions_of(condition: Condition | None) -> Iterator[str]:
             yield from dimensions_of(part)
 
 
-def dimensions_used(rule_set: RuleSet) -> tuple[str, ...]:
-    """Every dimension the rules look at, sorted, once each."""
+def rule_dimensions(rule_set: RuleSet) -> tuple[str, ...]:
+    """Every dimension the assignment rules look at, sorted, once each."""
     used = {name for rule in rule_set.rules for name in dimensions_of(rule.when)}
     used |= {rule.assign.dimension for rule in rule_set.rules if isinstance(rule.assign, Lookup)}
     return tuple(sorted(used))

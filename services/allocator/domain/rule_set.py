@@ -1,7 +1,8 @@
 """What a rule set is: assignment rules, pools and a fallback, as plain immutable values.
 
 A *dimension* is one thing that rules can look at, written as a string: a FOCUS column (`ServiceName`), a custom column
-(`x_Project`) or a tag (`tag:team`). Its value is text, or None when the charge does not have it.
+(`x_Project`), a tag (`tag:team`) or the day of the charge (`charge_day`). Its value is text, or None when the charge
+does not have it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from services.allocator.domain.pool import Pool
 
 Basis = Literal["BilledCost", "EffectiveCost"]
-Method = Literal["even", "fixed_percent", "weighted", "proportional"]
-WhenZero = Literal["even", "suspense", "fail"]
+
+CHARGE_DAY = "charge_day"
+"""The dimension of the first UTC day of a charge, `YYYY-MM-DD`."""
 
 FALLBACK_RULE = "fallback"
 """The rule id of what no rule matched."""
@@ -72,31 +77,27 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class Divided:
+    """Assignment of one charge to several owners: each target with its percentage, together exactly 100."""
+
+    targets: tuple[tuple[Target, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One assignment rule. Without `when` it applies to every charge that its assignment can resolve."""
 
     id: str
-    assign: Target | Lookup
+    assign: Target | Lookup | Divided
     when: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """Shared cost and how it is split.
-
-    `targets` pairs each target with its weight: 1 for `even`, percent points, weights; for `proportional` the weight
-    is each target's direct cost, found when the pool is split, and None here.
-    """
-
-    id: str
-    method: Method
-    targets: tuple[tuple[Target, Decimal | None], ...]
-    when_zero: WhenZero = "fail"
-
-
-@dataclass(frozen=True, slots=True)
 class RuleSet:
-    """A whole rule set: rules in order of precedence, pools, and where the rest goes."""
+    """A whole rule set: rules in order of precedence, pools, and where the rest goes.
+
+    `reciprocal` lists groups of pools that may feed each other in a circle and are solved as simultaneous equations.
+    """
 
     name: str
     effective_from: str
@@ -104,3 +105,4 @@ class RuleSet:
     rules: tuple[Rule, ...]
     fallback: Target
     pools: tuple[Pool, ...] = ()
+    reciprocal: tuple[tuple[str, ...], ...] = ()

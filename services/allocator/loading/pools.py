@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
-from services.allocator.domain.pools import PoolCycle, step_down_order
-from services.allocator.domain.rule_set import Method, Pool, Target, WhenZero
+from services.allocator.domain.pool import Even, FixedPercent, Pool, Proportional, Weighted, WhenZero
+from services.allocator.domain.pools import PoolCycle, stages
+from services.allocator.domain.rule_set import SUSPENSE, Target
 from services.allocator.loading.numbers import decimal_of
 from shared.documents import Mapping, Problems, Reader, Sequence, Text
 
+Made = Even | Weighted | FixedPercent | Proportional
+Method = Literal["even", "fixed_percent", "weighted", "proportional"]
 _METHODS: Final[tuple[Method, ...]] = get_args(Method)
-_POLICIES: Final[tuple[WhenZero, ...]] = get_args(WhenZero)
+_POLICIES: Final = ("even", "suspense", "fail")
 _HUNDRED: Final = Decimal(100)
 _LISTED: Final = "write targets: all, or targets: [CC-100, CC-200]"
 _WEIGHTED: Final = "write targets: {CC-100: 3, CC-200: 1}"
@@ -56,7 +59,7 @@ def read_pools(readers: Collection[Reader], known: Known, problems: Problems) ->
         if pool:
             pools[pool.id] = pool
     try:
-        step_down_order(pools.values())
+        stages(pools.values())
     except PoolCycle as error:
         line = next(reader.node.line for reader in readers if _id(reader) == error.cycle[0])
         problems.rule = error.cycle[0]
@@ -86,7 +89,14 @@ def _pool(reader: Reader, known: Known) -> Pool | None:
         return None
     if "when_zero" in reader.node.items and method != "proportional":
         problems.add(reader.line("when_zero"), f"when_zero has no meaning for {method}", "remove it")
-    return Pool(problems.rule, method, targets, policy)
+    zero: WhenZero = SUSPENSE if policy == "suspense" else "even" if policy == "even" else "fail"
+    weights = tuple((target, weight) for target, weight in targets if weight is not None)
+    names = tuple(target for target, _ in targets)
+    made: dict[str, Made] = {
+        "even": Even(names), "weighted": Weighted(weights), "fixed_percent": FixedPercent(weights),
+        "proportional": Proportional(names),
+    }  # fmt: skip
+    return Pool(problems.rule, made[method], when_zero=zero)
 
 
 def _targets(reader: Reader, method: Method, known: Known) -> tuple[tuple[Target, Decimal | None], ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +12,8 @@ from hypothesis import strategies as st
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets
 from services.allocator.domain.lines import Line
-from services.allocator.domain.rule_set import SUSPENSE, All, Basis, Leaf, Lookup, Not, Pool, Rule, RuleSet, Target
+from services.allocator.domain.pool import Even, Pool, Proportional, Weighted, WhenZero
+from services.allocator.domain.rule_set import SUSPENSE, All, Basis, Leaf, Lookup, Not, Rule, RuleSet, Target
 from shared.money import CONTEXT
 
 DIMENSIONS = (*GRAIN, "RegionId", "tag:team")
@@ -48,22 +48,19 @@ def rule_set(draw: st.DrawFn) -> RuleSet:
         Rule("by-account", Lookup("SubAccountId", {"a": "CC-2"}), Leaf("ServiceName", "pattern", ("s[12]",))),
     )
     weights = st.integers(1, 7).map(Decimal)
-    top = Pool(
-        "top",
-        "weighted",
-        ((cc("CC-1"), draw(weights)), (Target("pool", "low"), draw(weights)), (cc("CC-3"), Decimal(0))),
-    )
-    low = draw(st.sampled_from([pool_even(), pool_proportional("even"), pool_proportional("suspense")]))
+    split = ((cc("CC-1"), draw(weights)), (Target("pool", "low"), draw(weights)), (cc("CC-3"), Decimal(0)))
+    top = Pool("top", Weighted(split))
+    low = draw(st.sampled_from([pool_even(), pool_proportional("even"), pool_proportional(SUSPENSE)]))
     order = draw(st.permutations(rules))
     return RuleSet("r", "2026-01", draw(basis), tuple(order), draw(targets), (low, top))
 
 
 def pool_even() -> Pool:
-    return Pool("low", "even", tuple((cc(name), Decimal(1)) for name in CENTERS))
+    return Pool("low", Even(tuple(cc(name) for name in CENTERS)))
 
 
-def pool_proportional(when_zero: Literal["even", "suspense"]) -> Pool:
-    return Pool("low", "proportional", tuple((cc(name), None) for name in CENTERS), when_zero)
+def pool_proportional(when_zero: WhenZero) -> Pool:
+    return Pool("low", Proportional(tuple(cc(name) for name in CENTERS)), when_zero=when_zero)
 
 
 def month(rows: Sequence[Bucket]) -> Buckets:

@@ -11,8 +11,10 @@ from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets, DimensionMissing
 from services.allocator.domain.conservation import ConservationBroken, Tally, check_conservation
 from services.allocator.domain.lines import Line, Share
-from services.allocator.domain.pools import NothingToSplitBy, PoolCycle, step_down_order
-from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Pool, Rule, RuleSet, Target
+from services.allocator.domain.methods import NothingToSplitBy
+from services.allocator.domain.pool import Even, FixedPercent, Pool, Proportional, Weighted
+from services.allocator.domain.pools import PoolCycle, stages
+from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet, Target
 
 CENTERS = ("A", "B", "C")
 
@@ -45,7 +47,7 @@ def billed(lines: dict[tuple[str, tuple[str, ...]], Line]) -> dict[str, str]:
 
 
 def test_even_gives_the_odd_units_to_the_smaller_ids() -> None:
-    pool = Pool("p", "even", tuple((cc(name), Decimal(1)) for name in CENTERS))
+    pool = Pool("p", Even(tuple(cc(name) for name in CENTERS)))
 
     lines = split((pool,), [bucket(None, "0.000000000000000005", "-0.000000000000000005")])
 
@@ -54,7 +56,7 @@ def test_even_gives_the_odd_units_to_the_smaller_ids() -> None:
 
 
 def test_fixed_percent_and_weighted_split_by_their_weights_and_say_so() -> None:
-    percent = Pool("p", "fixed_percent", ((cc("A"), Decimal("62.5")), (cc("B"), Decimal("37.5"))))
+    percent = Pool("p", FixedPercent(((cc("A"), Decimal("62.5")), (cc("B"), Decimal("37.5")))))
 
     lines = split((percent,), [bucket(None, "16")])
 
@@ -64,7 +66,7 @@ def test_fixed_percent_and_weighted_split_by_their_weights_and_say_so() -> None:
 
 
 def test_proportional_follows_direct_cost_in_the_basis_and_currency() -> None:
-    pool = Pool("p", "proportional", tuple((cc(name), None) for name in CENTERS))
+    pool = Pool("p", Proportional(tuple(cc(name) for name in CENTERS)))
     rows = [bucket("A", "3", "1"), bucket("B", "1", "3"), bucket("C", "100", "100", "EUR"), bucket(None, "8")]
 
     by_billed = split((pool,), rows)
@@ -75,7 +77,7 @@ def test_proportional_follows_direct_cost_in_the_basis_and_currency() -> None:
 
 
 def test_negative_direct_cost_weighs_nothing() -> None:
-    pool = Pool("p", "proportional", tuple((cc(name), None) for name in CENTERS))
+    pool = Pool("p", Proportional(tuple(cc(name) for name in CENTERS)))
 
     lines = split((pool,), [bucket("A", "-5"), bucket("B", "1"), bucket(None, "4")])
 
@@ -83,10 +85,10 @@ def test_negative_direct_cost_weighs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "expected"), [("even", {"A": "1", "B": "1", "C": "1"}), ("suspense", {"SUSPENSE": "3"})]
+    ("policy", "expected"), [("even", {"A": "1", "B": "1", "C": "1"}), (SUSPENSE, {"SUSPENSE": "3"})]
 )
 def test_a_proportional_pool_without_weights_does_what_its_policy_says(policy: Any, expected: dict[str, str]) -> None:
-    pool = Pool("p", "proportional", tuple((cc(name), None) for name in CENTERS), policy)
+    pool = Pool("p", Proportional(tuple(cc(name) for name in CENTERS)), when_zero=policy)
 
     lines = split((pool,), [bucket(None, "3")])
 
@@ -95,15 +97,15 @@ def test_a_proportional_pool_without_weights_does_what_its_policy_says(policy: A
 
 
 def test_failing_is_the_default_policy() -> None:
-    pool = Pool("p", "proportional", ((cc("A"), None),))
+    pool = Pool("p", Proportional((cc("A"),)))
 
-    with pytest.raises(NothingToSplitBy, match=r"pool 'p' holds USD cost.*when_zero: even"):
+    with pytest.raises(NothingToSplitBy, match=r"pool 'p', USD: there is nothing to split by.*when_zero: even"):
         split((pool,), [bucket(None, "3")])
 
 
 def test_pools_step_down_and_keep_the_path() -> None:
-    network = Pool("z-network", "weighted", ((pool_of("a-platform"), Decimal(1)), (cc("A"), Decimal(1))))
-    platform = Pool("a-platform", "even", ((cc("B"), Decimal(1)), (cc("C"), Decimal(1))))
+    network = Pool("z-network", Weighted(((pool_of("a-platform"), Decimal(1)), (cc("A"), Decimal(1)))))
+    platform = Pool("a-platform", Even((cc("B"), cc("C"))))
 
     lines = split((network, platform), [bucket(None, "8")])
 
@@ -113,14 +115,13 @@ def test_pools_step_down_and_keep_the_path() -> None:
 
 
 def test_a_cycle_is_named_from_its_first_pool() -> None:
-    one = Decimal(1)
     pools = (
-        Pool("a", "even", ((pool_of("c"), one),)), Pool("b", "even", ((pool_of("d"), one),)),
-        Pool("c", "even", ((pool_of("b"), one),)), Pool("d", "even", ((pool_of("c"), one), (cc("A"), one))),
+        Pool("a", Even((pool_of("c"),))), Pool("b", Even((pool_of("d"),))),
+        Pool("c", Even((pool_of("b"),))), Pool("d", Even((pool_of("c"), cc("A")))),
     )  # fmt: skip
 
     with pytest.raises(PoolCycle, match="b -> d -> c -> b") as error:
-        step_down_order(pools)
+        stages(pools)
 
     assert error.value.cycle == ("b", "d", "c", "b")
 

@@ -1,0 +1,99 @@
+"""What proportional shares are taken from: each cost center's direct cost, inside a partition, of some charges only.
+
+Collected in one pass over the buckets, by the dimensions that any pool's base or partition needs, and then added up for
+each question that a pool asks; the few combinations are asked again and again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
+from services.allocator.domain.cell import Partition
+from services.allocator.domain.conditions import compile_condition, dimensions_of
+from services.allocator.domain.pool import Base, FixedAmount, FloorPlusVariable, Method, Pool, Proportional
+from services.allocator.domain.rule_set import Basis, Condition
+from shared.money import CONTEXT, ZERO
+
+Cost = dict[str, Decimal]
+"""Cost by cost center."""
+
+CURRENCY = GRAIN[0]
+
+
+def bases_of(method: Method) -> Iterable[Base]:
+    """Every base that a method looks at."""
+    match method:
+        case Proportional(base=base):
+            yield base
+        case FixedAmount(rest=rest):
+            yield from bases_of(rest)
+        case FloorPlusVariable(floor=floor, variable=variable):
+            yield from bases_of(floor)
+            yield from bases_of(variable)
+
+
+def base_dimensions(pools: Iterable[Pool]) -> tuple[str, ...]:
+    """The dimensions by which direct cost has to be kept for the pools' bases: none if no pool looks at direct cost."""
+    used: set[str] = set()
+    for pool in pools:
+        bases = list(bases_of(pool.method))
+        if bases:
+            used |= {CURRENCY, *pool.partition_by}
+            used |= {name for base in bases for name in dimensions_of(base.where)}
+    return tuple(sorted(used))
+
+
+class Bases:
+    """Direct cost by cost center, and what pools have given so far, in one basis."""
+
+    def __init__(self, basis: Basis, dimensions: tuple[str, ...], buckets: Buckets) -> None:
+        self._billed = basis == "BilledCost"
+        self._dimensions = dimensions
+        self._pick = projection(buckets.dimensions, dimensions)
+        self._direct: dict[tuple[str, Values], Decimal] = {}
+        self._received: dict[str, Cost] = defaultdict(dict)
+        self._asked: dict[tuple[Condition | None, tuple[str, ...]], dict[Values, Cost]] = {}
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any pool looks at direct cost."""
+        return bool(self._dimensions)
+
+    def add_direct(self, cost_center: str, values: Values, billed: Decimal, effective: Decimal) -> None:
+        """Count what a rule gave to a cost center of one bucket."""
+        key = (cost_center, self._pick(values))
+        amount = billed if self._billed else effective
+        self._direct[key] = CONTEXT.add(self._direct.get(key, ZERO), amount)
+
+    def add_received(self, cost_center: str, currency: str, billed: Decimal, effective: Decimal) -> None:
+        """Count what a pool gave to a cost center."""
+        received, amount = self._received[currency], billed if self._billed else effective
+        received[cost_center] = CONTEXT.add(received.get(cost_center, ZERO), amount)
+
+    def find(self, base: Base, currency: str, partition: Partition) -> Mapping[str, Decimal]:
+        """The cost that a pool's shares are taken from, by cost center."""
+        names = (CURRENCY, *(name for name, _ in partition))
+        question = (base.where, names)
+        if question not in self._asked:
+            self._asked[question] = self._answer(base.where, names)
+        direct = self._asked[question].get((currency, *(value for _, value in partition)), {})
+        if not base.received:
+            return direct
+        both = dict(direct)
+        for cost_center, amount in self._received[currency].items():
+            both[cost_center] = CONTEXT.add(both.get(cost_center, ZERO), amount)
+        return both
+
+    def _answer(self, where: Condition | None, names: tuple[str, ...]) -> dict[Values, Cost]:
+        position = {name: i for i, name in enumerate(self._dimensions)}
+        passes = compile_condition(where, position) if where else None
+        pick = projection(self._dimensions, names)
+        found: dict[Values, Cost] = defaultdict(dict)
+        for (cost_center, values), amount in self._direct.items():
+            if passes is None or passes(values):
+                costs = found[pick(values)]
+                costs[cost_center] = CONTEXT.add(costs.get(cost_center, ZERO), amount)
+        return found

@@ -1,0 +1,36 @@
+"""Share methods: weights that do not depend on how much the pool holds."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from services.allocator.domain.cell import Cell
+from services.allocator.domain.division import Part, even
+from services.allocator.domain.pool import Even, FixedPercent, Method, Proportional, Targets, Weighted
+
+
+def share_parts(method: Method, cell: Cell) -> list[Part]:
+    """The weight of each target, zero included."""
+    match method:
+        case Even(targets):
+            return even(targets)
+        case Weighted(weights):
+            return [Part(target, Fraction(weight)) for target, weight in weights]
+        case FixedPercent(percents, residual):
+            parts = [Part(target, Fraction(percent)) for target, percent in percents]
+            rest = 100 - sum((part.weight for part in parts), Fraction(0))
+            return [*parts, Part(residual, rest, "residual")] if residual else parts
+        case Proportional(targets, base):
+            found = cell.base(base)
+            return [Part(target, max(Fraction(found.get(target.id, 0)), Fraction(0))) for target in targets]
+    raise NotImplementedError(method)
+
+
+def named_targets(method: Method) -> Targets:
+    """Every target that a method may give to, by name."""
+    match method:
+        case Even(targets) | Proportional(targets):
+            return targets
+        case Weighted(weights) | FixedPercent(weights):
+            return tuple(target for target, _ in weights)
+    raise NotImplementedError(method)
