@@ -9,6 +9,7 @@ from services.allocator.api import add_routes
 from services.allocator.consumer import TOPICS, RecordReader
 from services.allocator.runs import Runner
 from services.allocator.settings import AllocatorSettings
+from services.allocator.simulating.api import add_simulation_routes
 from services.allocator.store import buckets, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.stream import LensKeeper
@@ -24,6 +25,7 @@ def build(settings: AllocatorSettings) -> Service:
     service.add_background("runs", Runner(service.engine, settings.topic_prefix).run)
     service.add_measuring(_measure)
     add_routes(service.api, service.engine, settings.topic_prefix)
+    add_simulation_routes(service.api, service.engine)
     return service
 
 

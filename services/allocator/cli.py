@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.allocator.commands.simulate import simulate_command
 from services.allocator.loading import Bundle, RuleSetInvalid, load, load_bundle
 from shared.documents import DocumentError
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
@@ -17,7 +18,8 @@ _PAGE = 1_000
 
 RuleFile = Annotated[Path, typer.Argument(help="The rule set's YAML file; its tables lie beside it.")]
 
-rules = typer.Typer(help="Rule sets: check, apply, show.", no_args_is_help=True)
+rules = typer.Typer(help="Rule sets: check, simulate, apply, show.", no_args_is_help=True)
+rules.command("simulate")(simulate_command)
 _ALLOCATOR = ServiceCommands("allocator")
 
 

@@ -2,6 +2,7 @@
 
     <data>/archive/files/<first two digits>/<sha256>      received bytes
     <data>/archive/rows/<delivery id>/<period>.parquet    normalised rows in the order of the files
+    <data>/archive/deliveries/<delivery id>.json          what it put in force, see shared/archive.py
     <data>/spool/<delivery id>/                           a delivery in work; removed when it is complete
 
 The rows have every column of FOCUS 1.4 (costs, prices and quantities as DECIMAL(38,18), the rest as text), `custom`
@@ -28,6 +29,8 @@ import pyarrow.parquet as pq
 from services.intake.domain.delivery import ArchivedFile
 from services.intake.reading.normalise import AMOUNT
 from services.intake.reading.raw import TEXT
+from shared import archive as in_force
+from shared.archive import ArchivedDelivery
 from shared.focus import CANONICAL
 
 ROWS: Final = pa.schema(
@@ -50,7 +53,7 @@ class Archive:
 
     def __init__(self, data_dir: Path) -> None:
         self._files, self._rows = data_dir / "archive" / "files", data_dir / "archive" / "rows"
-        self._spool = data_dir / "spool"
+        self._spool, self._root = data_dir / "spool", data_dir / "archive"
         for directory in (self._files, self._rows, self._spool):
             directory.mkdir(parents=True, exist_ok=True)
 
@@ -69,6 +72,14 @@ class Archive:
     def has_rows(self, delivery_id: str) -> bool:
         """Whether all rows of a delivery are archived."""
         return (self._rows / delivery_id).is_dir()
+
+    def put_in_force(self, delivery: ArchivedDelivery) -> None:
+        """Note what a delivery puts in force, for those who read the archive without a database."""
+        in_force.keep(self._root, delivery)
+
+    def says_what_is_in_force(self, delivery_id: str) -> bool:
+        """Whether that is noted of a delivery."""
+        return in_force.has(self._root, delivery_id)
 
     def spool(self, delivery_id: str) -> Path:
         """Where a delivery is worked on."""

@@ -13,8 +13,9 @@ Steps, and what a crash right after each one means:
    for the topic that is there (`destination`), else from the first event.
 6. publish part after part, noting acknowledged parts now and then, and archive the rows at the same time: events after
    the checkpoint are sent again under the same sequences, which consumers skip; rows are archived anew if not all are.
-7. **complete**: in one transaction the record goes to the outbox, the rows are in force for their scopes, and what
-   older deliveries refused is settled. The next start only removes the spool.
+7. **complete**: after the archive has a note of what comes into force, in one transaction the record goes to the
+   outbox, the rows are in force for their scopes, and what older deliveries refused is settled. The next start only
+   removes the spool.
 8. remove the spool.
 
 A file that can't be taken in ends its delivery in **refused** at step 2, before anything was published. A delivery that
@@ -36,7 +37,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake import hold_records, holds, metrics, source_styles, store
+from services.intake import hold_records, holds, metrics, noting, source_styles, store
 from services.intake.archive import Archive
 from services.intake.destination import Destination, destination
 from services.intake.domain.delivery import UNFINISHED, State
@@ -139,9 +140,12 @@ class Worker:
         return await self._republisher.next(publisher)
 
     async def _tidy(self) -> None:
-        """Remove what a crash after step 7 left, and tell of held deliveries that nobody was told of."""
+        """Remove what a crash after step 7 left, tell and note what nobody was told of, or noted, so far."""
         async with self._engine.begin() as conn:
             await hold_records.make_up_for(conn, self._prefix)
+            unnoted = await noting.unnoted(conn, self._archive)
+        for complete in unnoted:
+            await asyncio.to_thread(noting.note_from_rows, self._archive, complete)
         for delivery_id in await asyncio.to_thread(self._archive.spools):
             async with self._engine.connect() as conn:
                 delivery = await store.find(conn, delivery_id)
@@ -252,6 +256,7 @@ class Worker:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
+        await asyncio.to_thread(noting.note, self._archive, delivery, scopes)
         failpoints.reach("intake.published")
         async with self._engine.begin() as conn:
             await store.advance(

@@ -1,0 +1,1 @@
+"""The allocator's commands, one module for each group of them."""

@@ -1,0 +1,158 @@
+"""`apportion rules simulate`: what a rule set would have done to a month."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.allocator.archived_costs import NoCosts
+from services.allocator.domain.methods import CannotDivide
+from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load, load_bundle
+from services.allocator.simulating.page import rounded, simulation_page
+from services.allocator.simulating.simulate import Side, simulate_archive
+from shared.archive import ArchiveUnreadable
+from shared.terminal import BAD_USAGE, BLOCKED, ServiceCommands, err, fail, out
+from shared.terminal import table as new_table
+
+_ALLOCATOR = ServiceCommands("allocator")
+_COLUMNS = (
+    "cost_center", "currency", "direct_before", "shared_before", "before", "direct_after", "shared_after", "after",
+    "change",
+)  # fmt: skip
+
+
+class Form(StrEnum):
+    """How the result is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    HTML = "html"
+
+
+def simulate_command(
+    file: Annotated[Path, typer.Option("--rules", help="The rule set to try: its YAML file, or the directory of it.")],
+    period: Annotated[str, typer.Option("--period", metavar="YYYY-MM", help="Billing period.")],
+    against: Annotated[
+        str | None,
+        typer.Option(help="What to compare with: a file or directory, or, of a running stack, a version's first "
+                     "digits; by default the rule set in force."),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(help="Take the costs from this archive (the directory `archive` of intake's data): no running "
+                     "stack is needed, and --against must be a file or directory."),
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="How to write the result.")] = Form.TABLE,
+    destination: Annotated[Path | None, typer.Option("--out", help="File to write, instead of the terminal.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:  # fmt: skip
+    """Show what a rule set would change for every cost center and pool of a month; nothing is applied or published.
+
+    The total stays the same to the last digit: what one pays less, others pay more. The table is rounded to cents; CSV
+    and JSON have every digit. Exit codes: 0 done, 2 a rule set or
+    archive can't be used, 3 a pool can't be split (its message says why) or the costs are not all there yet.
+    """
+    after = _bundle(file)
+    document = (
+        _from_archive(archive, period, after, against) if archive else _from_stack(period, after, against)
+    )  # fmt: skip
+    text = _written(document, Form.JSON if as_json else form)
+    if destination is not None:
+        if not text:
+            fail("--out needs --format csv, json or html", BAD_USAGE)
+        destination.write_text(text, encoding="utf-8", newline="")
+        err.print(f"wrote {destination}", markup=False)
+    elif text:
+        sys.stdout.write(text)
+    else:
+        _print(document)
+
+
+def _from_archive(archive: Path, period: str, after: Bundle, against: str | None) -> dict[str, Any]:
+    if against is None:
+        fail("--archive needs --against: the rule set to compare with, as a file or directory", BAD_USAGE)
+    sides = [Side(_loaded(bundle)) for bundle in (_bundle(Path(against)), after)]
+    try:
+        return simulate_archive(archive, period, *sides)
+    except (ArchiveUnreadable, NoCosts) as error:
+        fail(str(error), BAD_USAGE)
+    except CannotDivide as error:
+        fail(str(error), BLOCKED)
+
+
+def _from_stack(period: str, after: Bundle, against: str | None) -> dict[str, Any]:
+    body: dict[str, Any] = {"billing_period": period, "rules": after.as_json()}
+    if against is not None:
+        body["against"] = _bundle(Path(against)).as_json() if Path(against).exists() else against
+    answer: dict[str, Any] = _ALLOCATOR.post("/v1/simulations", body)
+    return answer
+
+
+def _bundle(path: Path) -> Bundle:
+    try:
+        return load_bundle(path / "rules.yaml" if path.is_dir() else path)
+    except RuleSetInvalid as error:
+        fail(f"{path} can't be used:\n{error}", BAD_USAGE)
+
+
+def _loaded(bundle: Bundle) -> LoadedRuleSet:
+    try:
+        return load(bundle)
+    except RuleSetInvalid as error:
+        fail(f"{bundle.document_name} can't be used:\n{error}", BAD_USAGE)
+
+
+def _written(document: dict[str, Any], form: Form) -> str:
+    """The result as a text; empty for a table on the terminal."""
+    match form:
+        case Form.HTML:
+            return simulation_page(document)
+        case Form.CSV:
+            buffer = io.StringIO()
+            writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\r\n")
+            writer.writeheader()
+            writer.writerows(document["cost_centers"])
+            return buffer.getvalue()
+        case Form.JSON:
+            return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        case Form.TABLE:
+            return ""
+
+
+def _print(document: dict[str, Any]) -> None:
+    """Totals, movers and pools on the terminal, rounded to the currency's minor unit."""
+    names = [f"{document[side]['rule_set']} {document[side]['version'][:12]}" for side in ("after", "before")]
+    out.print(f"{document['billing_period']}: {' instead of '.join(names)}, {document['basis']}", soft_wrap=True)
+    for total in document["totals"]:
+        amounts = {key: _rounded(value, total["currency"]) for key, value in total.items() if key != "currency"}
+        out.print(
+            f"{total['currency']}: {amounts['total']} in all, {amounts['moved']} changes hands, suspense "
+            f"{amounts['suspense_before']} -> {amounts['suspense_after']}", soft_wrap=True,
+        )  # fmt: skip
+    for title, key, rows in (
+        ("Largest movers", "cost_center", document["movers"]),
+        ("Pools", "pool", document["pools"]),
+    ):
+        if rows:
+            table = new_table(key.replace("_", " "), "before", "after", "change", "currency", title=title)
+            for one in rows:
+                currency = one["currency"]
+                table.add_row(
+                    one[key], *(_rounded(one[name], currency) for name in ("before", "after", "change")), currency
+                )
+            out.print(table)
+    changed = sum(one["before"] != one["after"] for one in document["cost_centers"])
+    lines = document["lines"]
+    out.print(f"{changed} cost centers pay more or less; {lines['changed']} of {lines['after']} lines change")
+
+
+def _rounded(amount: str, currency: str) -> str:
+    return f"{rounded(amount, currency):,f}"

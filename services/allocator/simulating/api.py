@@ -1,0 +1,89 @@
+"""HTTP in: simulations against the buckets that the stream has collected."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.allocator.api import BundleBody
+from services.allocator.domain.buckets import Buckets
+from services.allocator.domain.methods import CannotDivide
+from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load
+from services.allocator.simulating.simulate import Side, dimensions_of, simulate
+from services.allocator.store import buckets, lenses, progress, records, rule_sets
+from shared.http import PERIOD, ApiError
+
+_AT_ONCE = asyncio.Semaphore(1)
+"""A simulation holds a month's buckets and two allocations of them: one at a time keeps memory flat."""
+
+
+class Question(BaseModel):
+    """A rule set to try on a billing period, and what to compare it with: by default the one in force."""
+
+    billing_period: str = Field(pattern=PERIOD)
+    rules: BundleBody
+    against: BundleBody | str | None = Field(None, description="a rule set, or the first digits of an applied version")
+
+
+def add_simulation_routes(api: FastAPI, engine: AsyncEngine) -> None:
+    """Add the allocator's simulation route."""
+
+    @api.post("/v1/simulations", tags=["simulations"])
+    async def make_simulation(question: Question) -> dict[str, Any]:
+        """What the rule set would have done to the month, by cost center, pool and rule. Nothing is published."""
+        async with _AT_ONCE:
+            after = Side(await _loaded(question.rules.bundle()))
+            async with engine.connect() as conn:
+                before = Side(await _loaded(await _against(conn, question)))
+                costs = await _costs(conn, question.billing_period, (before, after))
+            try:
+                return await run_in_threadpool(simulate, costs, before, after)
+            except CannotDivide as error:
+                raise ApiError(409, "cannot-divide", str(error)) from None
+
+
+async def _against(conn: AsyncConnection, question: Question) -> Bundle:
+    if isinstance(question.against, BundleBody):
+        return question.against.bundle()
+    period, wanted = question.billing_period, question.against
+    if wanted is None:
+        version = await rule_sets.in_force(conn, period)
+        if version is None:
+            raise ApiError(409, "no-rule-set", f"no rule set applies to {period}: name one to compare with (--against)")
+    else:
+        known = [row["version"] for row in await rule_sets.listing(conn) if row["version"].startswith(wanted)]
+        if len(known) != 1:
+            raise ApiError(404, "unknown-rule-set", f"{len(known)} rule sets have a version that begins {wanted!r}")
+        version = known[0]
+    bundle = await rule_sets.bundle(conn, version)
+    assert bundle is not None
+    return bundle
+
+
+async def _loaded(bundle: Bundle) -> LoadedRuleSet:
+    try:
+        return await run_in_threadpool(load, bundle)
+    except RuleSetInvalid as error:
+        raise ApiError(422, error.code, str(error)) from None
+
+
+async def _costs(conn: AsyncConnection, period: str, sides: tuple[Side, Side]) -> Buckets:
+    """A month's buckets, whole."""
+    wanted = dimensions_of(sides)
+    row = await lenses.covering(conn, wanted)
+    if row is None or row.state != "active":
+        raise ApiError(
+            409, "dimensions-missing",
+            f"the costs are not collected by all of {', '.join(wanted)} yet: simulate from the archive (--archive), "
+            "which needs no collecting, or apply the rule set and wait",
+        )  # fmt: skip
+    deliveries = records.concerning(await records.all_deliveries(conn), period)
+    missing = await progress.missing(conn, row.lens.lens_id, deliveries)
+    if missing is not None or not deliveries:
+        raise ApiError(409, "costs-missing", missing or f"no delivery concerns {period} yet")
+    return Buckets(period, row.lens.dimensions, await buckets.of_period(conn, row.lens.lens_id, period))

@@ -1,0 +1,113 @@
+"""`apportion rules simulate` from an archive: every form, and every reason to refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from apportion.cli import app
+from tests.unit.allocator.archive import PERIOD, charge, write_archive
+
+RULES = """
+name: acme
+effective_from: 2026-01
+basis: EffectiveCost
+cost_centers: cost-centers.csv
+rules:
+  - {id: by-tag, assign: {tag: team}}
+  - {id: shared, when: {column: ServiceName, equals: network}, assign: {pool: network}}
+fallback: {suspense: true}
+pools:
+  - {id: network, method: METHOD}
+"""
+EVEN, WEIGHTED = "even, targets: all", "weighted, targets: {A: 3, B: 1}"
+PROPORTIONAL = "proportional, targets: [B]"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    rows = [
+        charge("10", tags={"team": "A"}), charge("8.004", ServiceName="network"), charge("1"),
+        charge("-4", ServiceName="network", BillingCurrency="JPY"),
+    ]  # fmt: skip
+    return write_archive(tmp_path / "archive", rows)
+
+
+def rules(directory: Path, method: str) -> Path:
+    directory.mkdir(exist_ok=True)
+    (directory / "rules.yaml").write_text(RULES.replace("METHOD", method))
+    (directory / "cost-centers.csv").write_text("cost_center_id,name\nA,<Alpha>\nB,Beta\n")
+    return directory
+
+
+def simulate(archive: Path, directory: Path, *options: str, before: str = EVEN, after: str = WEIGHTED) -> Result:
+    old, new = rules(directory / "old", before), rules(directory / "new", after)
+    given = ["--rules", str(new), "--against", str(old / "rules.yaml"), "--archive", str(archive), "--period", PERIOD]
+    return CliRunner().invoke(app, ["rules", "simulate", *given, *options])
+
+
+def test_json_has_every_digit_and_the_total_stays(archive: Path, tmp_path: Path) -> None:
+    found = json.loads(simulate(archive, tmp_path, "--json").stdout)
+
+    changes = {(one["cost_center"], one["currency"]): (one["before"], one["after"]) for one in found["cost_centers"]}
+    assert changes == {
+        ("A", "JPY"): ("-2", "-3"), ("B", "JPY"): ("-2", "-1"), ("A", "USD"): ("14.002", "16.003"),
+        ("B", "USD"): ("4.002", "2.001"), ("SUSPENSE", "USD"): ("1", "1"),
+    }  # fmt: skip
+    assert [(one["currency"], one["total"], one["moved"]) for one in found["totals"]] == [
+        ("JPY", "-4", "1"), ("USD", "19.004", "2.001"),
+    ]  # fmt: skip
+    assert found["pools"][1]["shared_before"] == found["pools"][1]["shared_after"] == "8.004"
+    assert found["before"]["version"] != found["after"]["version"]
+
+
+def test_csv_has_a_row_for_each_cost_center(archive: Path, tmp_path: Path) -> None:
+    target = tmp_path / "change.csv"
+
+    assert simulate(archive, tmp_path, "--format", "csv", "--out", str(target)).exit_code == 0
+
+    rows = list(csv.DictReader(io.StringIO(target.read_text())))
+    assert [(row["cost_center"], row["change"]) for row in rows if row["currency"] == "USD"] == [
+        ("A", "2.001"), ("B", "-2.001"), ("SUSPENSE", "0"),
+    ]  # fmt: skip
+
+
+def test_the_table_is_rounded_to_each_currency_and_has_no_negative_zero(archive: Path, tmp_path: Path) -> None:
+    printed = simulate(archive, tmp_path).stdout
+
+    assert "USD: 19.00 in all, 2.00 changes hands, suspense 1.00 -> 1.00" in printed
+    assert "JPY: -4 in all, 1 changes hands" in printed
+    assert " -0" not in printed
+
+
+def test_the_page_stands_alone_and_escapes_what_data_says(archive: Path, tmp_path: Path) -> None:
+    page = simulate(archive, tmp_path, "--format", "html").stdout
+
+    assert "<script" not in page
+    assert "http" not in page
+    assert page.count("<rect") == 4
+    assert "+2.00" in page
+
+
+def test_what_cannot_be_simulated_is_refused_with_the_reason(archive: Path, tmp_path: Path) -> None:
+    nothing = simulate(archive, tmp_path, after=PROPORTIONAL)
+    assert nothing.exit_code == 3
+    assert "pool 'network', JPY" in nothing.stderr
+
+    broken = simulate(archive, tmp_path, after="sideways, targets: all")
+    assert broken.exit_code == 2
+    assert "unknown method 'sideways'" in broken.stderr
+
+    no_archive = simulate(tmp_path, tmp_path)
+    assert no_archive.exit_code == 2
+    assert "is no archive of costs" in no_archive.stderr
+
+    alone = ["rules", "simulate", "--rules", str(tmp_path / "new"), "--period", PERIOD, "--archive", str(archive)]
+    without = CliRunner().invoke(app, alone)
+    assert without.exit_code == 2
+    assert "--archive needs --against" in without.stderr
