@@ -39,6 +39,12 @@ PROVIDER_PERIODS: Final = TopicSpec(
 CONTRACT_COMMITMENTS: Final = TopicSpec(
     "finops.contract-commitments.v1", "source/commitment, slashes in them as %2F", "intake", compacted=True
 )
+DRIVERS: Final = TopicSpec(
+    "finops.drivers.v1",
+    "metric/subject/start/end/source, slashes in them as %2F",
+    "allocator, or anyone with the right to",
+    compacted=True,
+)
 COST_CENTERS: Final = TopicSpec("finops.cost-centers.v1", "cost center id", "allocator", compacted=True)
 RULES: Final = TopicSpec("finops.rules.v1", "name/version", "allocator", compacted=True)
 ALLOCATIONS: Final = TopicSpec(
@@ -51,8 +57,8 @@ PERIODS: Final = TopicSpec("finops.periods.v1", "billing period", "ledger", comp
 RECONCILIATIONS: Final = TopicSpec("finops.reconciliations.v1", "billing period", "ledger", compacted=True)
 
 TOPICS: Final = (
-    COSTS, DELIVERIES, HOLDS, PROVIDER_INVOICES, INVOICE_DETAILS, PROVIDER_PERIODS, CONTRACT_COMMITMENTS, COST_CENTERS,
-    RULES, ALLOCATIONS, ALLOCATION_RUNS, INVOICES, INVOICE_RUNS, PERIODS, RECONCILIATIONS,
+    COSTS, DELIVERIES, HOLDS, PROVIDER_INVOICES, INVOICE_DETAILS, PROVIDER_PERIODS, CONTRACT_COMMITMENTS, DRIVERS,
+    COST_CENTERS, RULES, ALLOCATIONS, ALLOCATION_RUNS, INVOICES, INVOICE_RUNS, PERIODS, RECONCILIATIONS,
 )  # fmt: skip
 
 

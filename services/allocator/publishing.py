@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from services.allocator.domain.buckets import GRAIN
-from services.allocator.domain.lines import Line
+from services.allocator.domain.lines import Line, Share, Step
+from services.allocator.domain.rule_set import CHARGE_DAY
 from shared import topics
 from shared.events import Allocation, CostCenter, RuleSetVersion, decode, encode
 from shared.events.base import Contract
@@ -42,10 +43,13 @@ class LineContent(NamedTuple):
     content_hash: bytes
 
     def body(self, revision: int, run_id: str) -> bytes:
-        """The line's bytes on the topic. Quotes inside values are escaped, so each marker is found where it belongs."""
-        return self.content.replace(_REVISION, b'"revision":%d,' % revision, 1).replace(
-            _RUN_ID, b'"run_id":"%s"' % run_id.encode(), 1
-        )
+        """The line's bytes on the topic.
+
+        Quotes inside values are escaped, so no value looks like a marker. The key of a partition may end like the run's
+        (a tag `"run_id`), but stands before it: the last one found is the line's.
+        """
+        before, _, after = self.content.replace(_REVISION, b'"revision":%d,' % revision, 1).rpartition(_RUN_ID)
+        return b'%s"run_id":"%s"%s' % (before, run_id.encode(), after)
 
 
 def line_content(line: Line, rule_set: str, version: str) -> LineContent:
@@ -57,15 +61,28 @@ def line_content(line: Line, rule_set: str, version: str) -> LineContent:
         "billed_cost": text(line.billed_cost), "effective_cost": text(line.effective_cost),
         "origin": dict(zip(_ORIGIN, flow.origin, strict=True)), "rule_id": flow.rule_id, "rule_set": rule_set,
         "rule_set_version": version,
-    }  # fmt: skip
+    } | _share(line.share)  # fmt: skip
     if flow.method is not None:
         fields["method"] = flow.method
     if flow.path:
         fields["path"] = flow.path
-    if line.share is not None:
-        fields["weight"], fields["weight_total"] = text(line.share.weight), text(line.share.weight_total)
+    if flow.leg:
+        fields["leg"] = flow.leg
+    if partition := {name: value for name, value in flow.partition if name != CHARGE_DAY}:
+        fields["partition"] = partition
+    if flow.steps:
+        fields["trace"] = [_step(step) for step in flow.steps]
     content = _encode(fields)
     return LineContent(line.allocation_id, line.cost_center, content, hashlib.sha256(content).digest())
+
+
+def _step(step: Step) -> dict[str, str]:
+    method = {} if step.method is None else {"method": step.method}
+    return {"pool": step.pool} | method | _share(step.share)
+
+
+def _share(share: Share | None) -> dict[str, str]:
+    return {} if share is None else {"weight": text(share.weight), "weight_total": text(share.weight_total)}
 
 
 def withdrawn(body: bytes) -> LineContent:
@@ -79,6 +96,7 @@ def withdrawn(body: bytes) -> LineContent:
         effective_cost=ZERO,
         weight=None,
         weight_total=None,
+        trace=[msgspec.structs.replace(step, weight=None, weight_total=None) for step in line.trace],
         withdrawn=True,
     )
     content = encode(gone)

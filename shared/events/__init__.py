@@ -7,7 +7,15 @@ All amounts are decimal strings on the wire and `Decimal` here, with their curre
 its first month in UTC, `YYYY-MM`.
 """
 
-from shared.events.allocations import Allocation, AllocationRun, AllocationTotals, CostCenter, Origin, RuleSetVersion
+from shared.events.allocations import (
+    Allocation,
+    AllocationRun,
+    AllocationTotals,
+    CostCenter,
+    Origin,
+    RuleSetVersion,
+    TraceStep,
+)
 from shared.events.base import Contract, Totals, content_hash, decode, encode
 from shared.events.costs import (
     CostEvent,
@@ -19,14 +27,15 @@ from shared.events.costs import (
     RejectedRows,
 )
 from shared.events.datasets import ContractCommitment, InvoiceDetail, ProviderBillingPeriod
+from shared.events.drivers import DriverMeasurement
 from shared.events.holds import DeliveryHold, HoldReason
 from shared.events.invoices import Invoice, InvoiceLine, InvoiceRun, InvoiceTotals
 from shared.events.periods import Break, Period, Reconciliation, Stages
 
 __all__ = [
     "Allocation", "AllocationRun", "AllocationTotals", "Break", "Contract", "ContractCommitment", "CostCenter",
-    "CostEvent", "DeliveredFile", "DeliveredScope", "Delivery", "DeliveryHold", "Finding", "HoldReason", "Invoice",
-    "InvoiceDetail", "InvoiceLine", "InvoiceRun", "InvoiceTotals", "Origin", "Period", "ProviderBillingPeriod",
-    "ProviderInvoice", "Reconciliation", "RejectedRows", "RuleSetVersion", "Stages", "Totals", "content_hash", "decode",
-    "encode",
+    "CostEvent", "DeliveredFile", "DeliveredScope", "Delivery", "DeliveryHold", "DriverMeasurement", "Finding",
+    "HoldReason", "Invoice", "InvoiceDetail", "InvoiceLine", "InvoiceRun", "InvoiceTotals", "Origin", "Period",
+    "ProviderBillingPeriod", "ProviderInvoice", "Reconciliation", "RejectedRows", "RuleSetVersion", "Stages", "Totals",
+    "TraceStep", "content_hash", "decode", "encode",
 ]  # fmt: skip

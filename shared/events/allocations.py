@@ -30,6 +30,7 @@ class RuleSetVersion(Contract, frozen=True, kw_only=True):
     basis: Literal["BilledCost", "EffectiveCost"]
     applied_by: str
     document: str
+    approved_by: str | None = None
 
 
 class Origin(Contract, frozen=True, kw_only=True, omit_defaults=False):
@@ -45,12 +46,27 @@ class Origin(Contract, frozen=True, kw_only=True, omit_defaults=False):
     charge_class: str | None
 
 
+class TraceStep(Contract, frozen=True, kw_only=True):
+    """A pool that cost went through on its way to another, and the share of it that went on: `weight / weight_total`.
+
+    Without a share all of it went on, or the days of the month went on by different shares.
+    """
+
+    pool: str
+    method: str | None = None
+    weight: Amount | None = None
+    weight_total: Amount | None = None
+
+
 class Allocation(Contract, frozen=True, kw_only=True):
     """What one cost center gets of one origin by one rule (and pool), in both cost bases.
 
     `allocation_id` is stable over runs. A changed line has the next `revision`; a line that a later run does not
     have any more is published with zero amounts and `withdrawn`. `weight / weight_total` is the share of the pool;
-    direct lines have none. `path` names the pools that the cost went through, first to last.
+    direct lines have none. `path` names the pools that the cost went through, first to last; `method`, `weight` and
+    `leg` (which part of the division it is, such as what a cap spills) are those of the last one, `trace` has those of
+    the others. `partition` has the values that pools on the way divide by, but for the day. Weights may be integers of
+    many digits.
     """
 
     allocation_id: str
@@ -71,6 +87,9 @@ class Allocation(Contract, frozen=True, kw_only=True):
     weight: Amount | None = None
     weight_total: Amount | None = None
     withdrawn: bool = False
+    leg: str | None = None
+    partition: dict[str, str | None] = {}
+    trace: list[TraceStep] = []
 
 
 class AllocationTotals(Contract, frozen=True, kw_only=True, omit_defaults=False):
@@ -91,7 +110,8 @@ class AllocationRun(Contract, frozen=True, kw_only=True):
     """The end of a run: what a consumer must have for the billing period before it acts.
 
     `lines_hash` is the sum modulo 2**256 of the sha256 of each live (not withdrawn) line's `line_content`, hex;
-    adding makes it independent of order.
+    adding makes it independent of order. `drivers_hash` is a hash of the driver measurements that the run looked at,
+    and `drivers_ordinal` the last one that had arrived; both are missing if its rules use none.
     """
 
     run_id: str
@@ -105,6 +125,8 @@ class AllocationRun(Contract, frozen=True, kw_only=True):
     totals: list[AllocationTotals]
     lines_hash: str
     changed_lines: int
+    drivers_hash: str | None = None
+    drivers_ordinal: int | None = None
 
 
 def line_content(line: Allocation) -> bytes:

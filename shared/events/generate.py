@@ -27,6 +27,7 @@ from shared.events import (
     CostEvent,
     Delivery,
     DeliveryHold,
+    DriverMeasurement,
     Invoice,
     InvoiceDetail,
     InvoiceRun,
@@ -45,6 +46,7 @@ from shared.topics import (
     COST_CENTERS,
     COSTS,
     DELIVERIES,
+    DRIVERS,
     HOLDS,
     INVOICE_DETAILS,
     INVOICE_RUNS,
@@ -60,8 +62,8 @@ from shared.topics import (
 CONTRACTS: Final[dict[TopicSpec, type[Contract]]] = {
     COSTS: CostEvent, DELIVERIES: Delivery, HOLDS: DeliveryHold, PROVIDER_INVOICES: ProviderInvoice,
     INVOICE_DETAILS: InvoiceDetail, PROVIDER_PERIODS: ProviderBillingPeriod, CONTRACT_COMMITMENTS: ContractCommitment,
-    COST_CENTERS: CostCenter, RULES: RuleSetVersion, ALLOCATIONS: Allocation, ALLOCATION_RUNS: AllocationRun,
-    INVOICES: Invoice, INVOICE_RUNS: InvoiceRun, PERIODS: Period, RECONCILIATIONS: Reconciliation,
+    DRIVERS: DriverMeasurement, COST_CENTERS: CostCenter, RULES: RuleSetVersion, ALLOCATIONS: Allocation,
+    ALLOCATION_RUNS: AllocationRun, INVOICES: Invoice, INVOICE_RUNS: InvoiceRun, PERIODS: Period, RECONCILIATIONS: Reconciliation,
 }  # fmt: skip
 
 _ROWS: Final[dict[type[Contract], tuple[str, Dataset]]] = {
