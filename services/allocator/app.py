@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.allocator import metrics
 from services.allocator.api import add_routes
 from services.allocator.consumer import TOPICS, RecordReader
+from services.allocator.explaining.api import add_explanation_routes
 from services.allocator.runs import Runner
 from services.allocator.settings import AllocatorSettings
 from services.allocator.simulating.api import add_simulation_routes
@@ -26,6 +27,7 @@ def build(settings: AllocatorSettings) -> Service:
     service.add_measuring(_measure)
     add_routes(service.api, service.engine, settings.topic_prefix)
     add_simulation_routes(service.api, service.engine)
+    add_explanation_routes(service.api, service.engine)
     return service
 
 

@@ -178,5 +178,5 @@ def _by_cell(cell: tuple[tuple[str, Partition], object]) -> str:
 
 def _without_detail(origin: Values, pool: str) -> Values:
     values = list(origin)
-    values[_SERVICE], values[_SUB_ACCOUNT] = pool, None
+    values[_SERVICE], values[_SUB_ACCOUNT] = f"pool:{pool}", None
     return tuple(values)

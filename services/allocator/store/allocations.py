@@ -77,6 +77,14 @@ async def page(
     return [(row[0], row[1]) for row in await conn.execute(query.order_by(c.allocation_id).limit(limit))]
 
 
+async def live_bodies(conn: AsyncConnection, billing_period: str, cost_center: str | None = None) -> list[bytes]:
+    """The contract bytes of a month's live lines, or of one cost center's."""
+    query = select(allocations.c.body).where(allocations.c.billing_period == billing_period, allocations.c.live)
+    if cost_center is not None:
+        query = query.where(allocations.c.cost_center == cost_center)
+    return list(await conn.scalars(query))
+
+
 async def latest_run(conn: AsyncConnection, billing_period: str) -> tuple[str, bytes] | None:
     """The inputs hash and the contract bytes of a billing period's last run."""
     query = select(runs.c.inputs, runs.c.body).where(runs.c.billing_period == billing_period)

@@ -1,0 +1,132 @@
+"""`apportion explain`: why a line, or a cost center's month, is what it is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from services.allocator.archived_costs import NoCosts
+from services.allocator.explaining.rows import provider_rows
+from services.allocator.loading import Bundle, load
+from services.allocator.simulating.page import rounded
+from shared.archive import ArchiveUnreadable
+from shared.events import Allocation
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
+from shared.terminal import table as new_table
+
+_ALLOCATOR = ServiceCommands("allocator")
+
+
+def explain_command(
+    allocation: Annotated[
+        str | None, typer.Argument(metavar="[LINE]", help="An allocation's id, as invoice lines and the topic have it.")
+    ] = None,
+    cost_center: Annotated[str | None, typer.Option(help="Instead of a line: all that a cost center pays for.")] = None,
+    period: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="The month, with --cost-center.")] = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="Also list the provider's rows behind the line, from this archive of costs.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, max=100_000, help="Provider rows to list; all are added up.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Walk an allocation line back to the rule and the provider rows that it came from.
+
+    Each pool on the way is shown with its method, the share, what it held, and who else got what. With --archive the
+    provider rows follow, with their exact sum. With --cost-center and --period: what makes up the whole amount, the
+    largest parts first, each with a line to go on from.
+    """
+    if (allocation is None) == (cost_center is None) or (cost_center is None) != (period is None):
+        fail("name one LINE, or --cost-center together with --period", BAD_USAGE)
+    if allocation is None:
+        assert cost_center is not None
+        assert period is not None
+        found = _ALLOCATOR.get("/v1/explanations", period=period, cost_center=cost_center)
+        print_json(found) if as_json else _print_summary(found)
+        return
+    found = _ALLOCATOR.get(f"/v1/allocations/{allocation}/explanation")
+    if archive is not None:
+        found["provider_rows"] = _provider_rows(archive, found, rows)
+    print_json(found) if as_json else _print_line(found)
+
+
+def _provider_rows(archive: Path, found: dict[str, Any], most: int) -> dict[str, Any]:
+    version = found["rule"]["version"]
+    kept = _ALLOCATOR.get(f"/v1/rule-sets/{version}")
+    loaded = load(Bundle(kept["document"], kept["files"], kept["document_name"]))
+    line = msgspec.convert(found["line"], Allocation, strict=False)
+    try:
+        listed = provider_rows(archive, loaded, line, most)
+    except (ArchiveUnreadable, NoCosts) as error:
+        fail(str(error), BAD_USAGE)
+    return listed | {"agrees": None if found["given"] is None else listed["sum"] == found["given"]}
+
+
+def _print_line(found: dict[str, Any]) -> None:
+    line, rule = found["line"], found["rule"]
+    origin = line["origin"]
+    out.print(
+        f"{line['cost_center']} pays {_amounts(line)} {line['currency']} of {line['billing_period']}", soft_wrap=True
+    )
+    out.print(
+        f"for {origin['service_name']}, account {origin['sub_account_id'] or '(none)'}, {origin['charge_category']}, "
+        f"invoice {origin['invoice_id'] or '(none)'} of {origin['issuer']}", markup=False, soft_wrap=True,
+    )  # fmt: skip
+    share = f", {_ratio(found['share'])} of it" if found["share"] and not found["steps"] else ""
+    took = _amounts(found["given"]) if found["given"] else "it (a pool beside the way dropped the detail of the rest)"
+    by = f"rule {rule['id']} of {rule['rule_set']} {rule['version'][:12]}"
+    out.print(f"{by} took {took}{share}", markup=False, soft_wrap=True)
+    for number, step in enumerate(found["steps"], 1):
+        leg = f" ({step['leg']})" if step["leg"] else ""
+        out.print(
+            f"{number}. pool {step['pool']}, {step['method'] or 'everything'}{leg}: {_ratio(step['share'])} to "
+            f"{step['to']}", markup=False, soft_wrap=True,
+        )  # fmt: skip
+        table = new_table("of this origin, to", "billed", "effective")
+        for taker in step["takers"]:
+            table.add_row(taker["to"], taker["billed_cost"], taker["effective_cost"])
+        if held := step["held_of_origin"]:
+            table.add_row("all", held["billed_cost"], held["effective_cost"])
+        out.print(table)
+    if "provider_rows" in found:
+        _print_rows(found["provider_rows"])
+
+
+def _print_rows(listed: dict[str, Any]) -> None:
+    table = new_table("day", "service", "resource", "description", "billed", "effective")
+    for row in listed["rows"]:
+        table.add_row(row["charge_day"], row["ServiceName"], row["ResourceId"] or "", row["ChargeDescription"] or "",
+                      row["BilledCost"], row["EffectiveCost"])  # fmt: skip
+    out.print(table)
+    more = listed["count"] - len(listed["rows"])
+    out.print(f"{listed['count']} provider rows{f', {more} not listed' if more else ''}: {_amounts(listed['sum'])}")
+    if listed["agrees"]:
+        out.print("They add up to what the rule took, to the last digit.")
+    elif listed["agrees"] is False:
+        out.print("They do not add up to what the rule took: the archive has other deliveries than the last run had.")
+
+
+def _print_summary(found: dict[str, Any]) -> None:
+    out.print(f"{found['cost_center']} in {found['billing_period']}, {found['basis']}; rule set {found['rule_set']} "
+              f"{found['rule_set_version'][:12]}", markup=False, soft_wrap=True)  # fmt: skip
+    table = new_table("kind", "rule", "for", "share", "amount", "", "lines", "largest line")
+    for entry in found["entries"]:
+        share, currency = entry["share"], entry["currency"]
+        table.add_row(
+            entry["kind"], entry["rule_id"], entry["what"], f"{Decimal(share['ratio']) * 100:.2f} %" if share else "",
+            f"{rounded(entry['amount'], currency):,f}", currency, str(entry["lines"]), entry["largest_line"],
+        )  # fmt: skip
+    out.print(table)
+
+
+def _amounts(sums: dict[str, str]) -> str:
+    return f"{sums['effective_cost']} (billed {sums['billed_cost']})"
+
+
+def _ratio(share: dict[str, str] | None) -> str:
+    if share is None:
+        return "what the table says"
+    return f"{Decimal(share['ratio']) * 100:.4f} % ({share['weight']} of {share['weight_total']})"

@@ -1,0 +1,1 @@
+"""Explanations: how a line came to its amount, down to the provider's rows."""

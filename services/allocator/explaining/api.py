@@ -1,0 +1,52 @@
+"""HTTP in: explanations of lines and of what a cost center pays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.allocator.api import Period
+from services.allocator.explaining.explanation import explain, summarise
+from services.allocator.store import allocations
+from shared.events import Allocation, AllocationRun, decode
+from shared.http import ApiError
+
+
+def add_explanation_routes(api: FastAPI, engine: AsyncEngine) -> None:
+    """Add the allocator's explanation routes."""
+
+    @api.get("/v1/allocations/{allocation_id}/explanation", tags=["allocations"])
+    async def explain_line(allocation_id: str) -> dict[str, Any]:
+        """How a line came to its amount: the rule, each pool on the way with its share, who else got what."""
+        async with engine.connect() as conn:
+            bodies = await allocations.bodies(conn, [allocation_id])
+            if not bodies:
+                raise ApiError(404, "unknown-allocation", f"there is no allocation {allocation_id!r}")
+            line = decode(Allocation, bodies[0])
+            lines = await _lines(conn, line.billing_period)
+        if line.withdrawn:
+            run = line.run_id
+            raise ApiError(409, "withdrawn", f"allocation {allocation_id} was withdrawn by run {run}: nothing is left")
+        return await run_in_threadpool(explain, line, lines)
+
+    @api.get("/v1/explanations", tags=["allocations"])
+    async def explain_cost_center(period: Period, cost_center: str) -> dict[str, Any]:
+        """What a cost center pays for in a billing period: direct cost by rule and service, its share of each pool."""
+        async with engine.connect() as conn:
+            latest = await allocations.latest_run(conn, period)
+            lines = await _lines(conn, period, cost_center)
+        if latest is None or not lines:
+            raise ApiError(404, "no-allocations", f"{cost_center} has no allocations of {period}")
+        run = decode(AllocationRun, latest[1])
+        return {
+            "billing_period": period, "cost_center": cost_center, "basis": run.basis, "run_id": run.run_id,
+            "rule_set": run.rule_set, "rule_set_version": run.rule_set_version,
+            "entries": summarise(cost_center, lines, run.basis),
+        }  # fmt: skip
+
+
+async def _lines(conn: AsyncConnection, period: str, cost_center: str | None = None) -> list[Allocation]:
+    return [decode(Allocation, body) for body in await allocations.live_bodies(conn, period, cost_center)]
