@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,8 +13,6 @@ from services.allocator.loading import Bundle, RuleSetInvalid, load, load_bundle
 from shared.documents import DocumentError
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
-
-_PAGE = 1_000
 
 RuleFile = Annotated[Path, typer.Argument(help="The rule set's YAML file; its tables lie beside it.")]
 
@@ -87,63 +85,6 @@ def show_command(
         table.add_row(row["name"], row["version"][:12], row["effective_from"], row["basis"], row["applied_by"],
                       row["applied_at"])  # fmt: skip
     out.print(table)
-
-
-def allocations(
-    period: Annotated[str, typer.Argument(metavar="YYYY-MM", help="Billing period.")],
-    cost_center: Annotated[
-        str | None, typer.Option(help="Only this cost center; SUSPENSE is what nobody owns.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Lines at most.")] = 50,
-    runs: Annotated[bool, typer.Option("--runs", help="Show the runs, and what a waiting one waits for.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Show what each cost center gets of a billing period, line by line, and by which rule.
-
-    A line has the grain of an invoice position: provider invoice, service, accounts, charge category. Shared lines name
-    the pools that the cost went through and the share of the last one.
-    """
-    if runs:
-        _show_runs(_ALLOCATOR.get("/v1/runs", period=period), as_json)
-        return
-    lines = _lines({"period": period} | ({"cost_center": cost_center} if cost_center else {}), limit)
-    if as_json:
-        print_json(lines)
-        return
-    table = new_table("cost center", "kind", "service", "account", "rule", "path", "billed", "effective", "currency")
-    for line in lines:
-        origin = line["origin"]
-        table.add_row(line["cost_center"], line["kind"], origin["service_name"], origin["sub_account_id"] or "",
-                      line["rule_id"], " > ".join(line.get("path", ())), line["billed_cost"], line["effective_cost"],
-                      line["currency"])  # fmt: skip
-    out.print(table)
-
-
-def _lines(params: dict[str, str], limit: int) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = []
-    after: str | None = ""
-    while after is not None and len(lines) < limit:
-        wanted = str(min(_PAGE, limit - len(lines)))
-        page = _ALLOCATOR.get("/v1/allocations", **params, limit=wanted, after=after)
-        lines += page["allocations"]
-        after = page["next"]
-    return lines
-
-
-def _show_runs(found: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    table = new_table("run", "kind", "rule set", "finished", "changed lines", "allocated", "suspense", "currency")
-    for run in found["runs"]:
-        basis = "billed" if run["basis"] == "BilledCost" else "effective"
-        for total in run["totals"]:
-            table.add_row(run["run_id"], run["kind"], f"{run['rule_set']} {run['rule_set_version'][:12]}",
-                          run["finished_at"], str(run["changed_lines"]), total[f"allocated_{basis}"],
-                          total[f"suspense_{basis}"], total["currency"])  # fmt: skip
-    out.print(table)
-    for waiting in found["waiting"]:
-        out.print(f"{waiting['billing_period']} waits: {waiting['reason'] or 'about to run'}", markup=False)
 
 
 def _errors(file: Path) -> list[DocumentError]:
