@@ -10,12 +10,15 @@ import msgspec
 import typer
 
 from services.allocator.archived_costs import NoCosts
+from services.allocator.domain.methods import CannotDivide
+from services.allocator.explaining.change import PARTS, Month, change_of
 from services.allocator.explaining.rows import provider_rows
-from services.allocator.loading import Bundle, load
+from services.allocator.loading import Bundle, LoadedRuleSet, load
 from services.allocator.simulating.page import rounded
+from services.allocator.simulating.simulate import Side
 from shared.archive import ArchiveUnreadable
 from shared.events import Allocation
-from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
+from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, fail, out, print_json
 from shared.terminal import table as new_table
 
 _ALLOCATOR = ServiceCommands("allocator")
@@ -30,6 +33,10 @@ def explain_command(
     archive: Annotated[
         Path | None, typer.Option(help="Also list the provider's rows behind the line, from this archive of costs.")
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM", help="With --cost-center and --archive: why it is more or less than then."),
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, max=100_000, help="Provider rows to list; all are added up.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -37,13 +44,17 @@ def explain_command(
 
     Each pool on the way is shown with its method, the share, what it held, and who else got what. With --archive the
     provider rows follow, with their exact sum. With --cost-center and --period: what makes up the whole amount, the
-    largest parts first, each with a line to go on from.
+    largest parts first, each with a line to go on from. With --since the change since another month is split into what
+    the rules, the drivers, one-off charges, quantities and prices did; the parts add up to the change.
     """
     if (allocation is None) == (cost_center is None) or (cost_center is None) != (period is None):
         fail("name one LINE, or --cost-center together with --period", BAD_USAGE)
     if allocation is None:
         assert cost_center is not None
         assert period is not None
+        if since is not None:
+            _explain_change(cost_center, since, period, archive, as_json=as_json)
+            return
         found = _ALLOCATOR.get("/v1/explanations", period=period, cost_center=cost_center)
         print_json(found) if as_json else _print_summary(found)
         return
@@ -53,10 +64,43 @@ def explain_command(
     print_json(found) if as_json else _print_line(found)
 
 
-def _provider_rows(archive: Path, found: dict[str, Any], most: int) -> dict[str, Any]:
-    version = found["rule"]["version"]
+def _explain_change(cost_center: str, since: str, period: str, archive: Path | None, *, as_json: bool) -> None:
+    if archive is None:
+        fail("--since needs --archive: the change is worked out from both months' costs", BAD_USAGE)
+    try:
+        found = change_of(archive, cost_center, _month(since), _month(period))
+    except (ArchiveUnreadable, NoCosts) as error:
+        fail(str(error), BAD_USAGE)
+    except CannotDivide as error:
+        fail(f"the months can't be compared: {error}", BLOCKED)
+    if as_json:
+        print_json({"cost_center": cost_center, "since": since, "billing_period": period, "changes": found})
+        return
+    table = new_table(
+        "", since, *(name.replace("_", "-") for name in PARTS), period, title=f"{cost_center}: the change"
+    )
+    for one in found:
+        currency = one["currency"]
+        amounts = (one["before"], *one["parts"].values(), one["after"])
+        table.add_row(currency, *(f"{rounded(amount, currency):,f}" for amount in amounts))
+    out.print(table)
+
+
+def _month(period: str) -> Month:
+    """A month with the rule set of its newest run."""
+    runs = _ALLOCATOR.get("/v1/runs", period=period, limit="1")["runs"]
+    if not runs:
+        fail(f"there is no allocation run of {period} yet", BLOCKED)
+    return Month(period, Side(_rule_set(runs[0]["rule_set_version"])))
+
+
+def _rule_set(version: str) -> LoadedRuleSet:
     kept = _ALLOCATOR.get(f"/v1/rule-sets/{version}")
-    loaded = load(Bundle(kept["document"], kept["files"], kept["document_name"]))
+    return load(Bundle(kept["document"], kept["files"], kept["document_name"]))
+
+
+def _provider_rows(archive: Path, found: dict[str, Any], most: int) -> dict[str, Any]:
+    loaded = _rule_set(found["rule"]["version"])
     line = msgspec.convert(found["line"], Allocation, strict=False)
     try:
         listed = provider_rows(archive, loaded, line, most)

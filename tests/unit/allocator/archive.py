@@ -17,26 +17,30 @@ from shared.archive import ArchivedDelivery, keep
 PERIOD = "2026-01"
 
 
-def charge(billed: str, *, tags: Mapping[str, str] | None = None, custom: Mapping[str, str] | None = None,
-           day: str = "2026-01-05", **columns: str | None) -> dict[str, Any]:  # fmt: skip
+def charge(
+    billed: str, *, tags: Mapping[str, str] | None = None, custom: Mapping[str, str] | None = None,
+    day: str = "2026-01-05", quantity: str | None = None, **columns: str | None,
+) -> dict[str, Any]:  # fmt: skip
     """One archived row."""
     return {
         "BillingCurrency": "USD", "InvoiceIssuerName": "P", "InvoiceId": "i-1", "ServiceProviderName": "P",
         "ServiceName": "s", "BillingAccountId": "payer", "SubAccountId": None, "ChargeCategory": "Usage",
         "BilledCost": Decimal(billed), "EffectiveCost": Decimal(billed), "Tags": json.dumps(tags) if tags else None,
-        "custom": json.dumps(dict(custom or {})), "charge_day": day, "billing_period": PERIOD,
+        "custom": json.dumps(dict(custom or {})), "charge_day": day, "billing_period": day[:7],
+        "ConsumedQuantity": Decimal(quantity) if quantity else None,
     } | columns  # fmt: skip
 
 
-def write_archive(archive: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Archive rows as one delivery of one payer."""
-    path = archive / "rows" / "d1" / f"{PERIOD}.parquet"
+def write_archive(archive: Path, rows: Sequence[Mapping[str, Any]], period: str = PERIOD) -> Path:
+    """Archive rows of a month as one delivery of one payer."""
+    name = f"d-{period}"
+    path = archive / "rows" / name / f"{period}.parquet"
     path.parent.mkdir(parents=True)
     types = [(field.name, _plain(field.type)) for field in ROWS]
     pq.write_table(pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in types}), path)
     keep(
         archive,
-        ArchivedDelivery(delivery_id="d1", source="s", ordinal=1, style="overwrite", scopes=[("payer", PERIOD)]),
+        ArchivedDelivery(delivery_id=name, source="s", ordinal=1, style="overwrite", scopes=[("payer", period)]),
     )
     return archive
 

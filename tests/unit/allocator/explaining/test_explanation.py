@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -69,7 +71,7 @@ def test_the_rows_behind_every_line_add_up_to_what_its_rule_took(archive: Path, 
     loaded = LoadedRuleSet(RULES, "v", CENTERS)
     kinds = set()
 
-    for line in lines:
+    for line in some_of_each(lines):
         rows, found = provider_rows(archive, loaded, line, most=5), explain(line, lines)
         assert found["given"] in (rows["sum"], None), line
         assert rows["count"] >= len(rows["rows"]) > 0
@@ -82,6 +84,16 @@ def test_the_rows_behind_every_line_add_up_to_what_its_rule_took(archive: Path, 
         ("shared", "network", 1, False), ("shared", "tax", 1, True), ("suspense", "tax", 1, True),
         ("suspense", "fallback", 0, True),
     }  # fmt: skip
+
+
+def some_of_each(lines: Sequence[Allocation], most: int = 5) -> Iterator[Allocation]:
+    """A few lines of each way that cost can take."""
+    seen: dict[tuple[str, str, int], int] = defaultdict(int)
+    for line in lines:
+        way = (line.kind, line.rule_id, len(line.path))
+        seen[way] += 1
+        if seen[way] <= most:
+            yield line
 
 
 def shared_out(found: dict[str, Any], amount: Decimal) -> Decimal:
