@@ -11,6 +11,7 @@ from apportion import jobs, operations, stack
 from services.allocator import cli as allocator
 from services.allocator.commands.allocations import allocations
 from services.allocator.commands.explain import explain_command
+from services.allocator.commands.savings import savings_command
 from services.chargeback import cli as chargeback
 from services.intake import cli as intake
 from services.intake import exporting_cli
@@ -61,6 +62,7 @@ app.add_typer(intake_group, name="intake", rich_help_panel=DAILY)
 app.add_typer(allocator.rules, name="rules", rich_help_panel=DAILY)
 app.command("allocations", rich_help_panel=DAILY)(allocations)
 app.command("explain", rich_help_panel=DAILY)(explain_command)
+app.command("savings", rich_help_panel=DAILY)(savings_command)
 app.add_typer(ledger.period, name="period", rich_help_panel=DAILY)
 app.add_typer(chargeback.app, name="invoices", rich_help_panel=DAILY)
 app.command("reconcile", rich_help_panel=DAILY)(ledger.reconcile)

@@ -10,10 +10,10 @@ import msgspec
 import typer
 
 from services.allocator.archived_costs import NoCosts
+from services.allocator.commands.sides import applied, rule_set_of
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.explaining.change import PARTS, Month, change_of
 from services.allocator.explaining.rows import provider_rows
-from services.allocator.loading import Bundle, LoadedRuleSet, load
 from services.allocator.simulating.page import rounded
 from services.allocator.simulating.simulate import Side
 from shared.archive import ArchiveUnreadable
@@ -88,19 +88,11 @@ def _explain_change(cost_center: str, since: str, period: str, archive: Path | N
 
 def _month(period: str) -> Month:
     """A month with the rule set of its newest run."""
-    runs = _ALLOCATOR.get("/v1/runs", period=period, limit="1")["runs"]
-    if not runs:
-        fail(f"there is no allocation run of {period} yet", BLOCKED)
-    return Month(period, Side(_rule_set(runs[0]["rule_set_version"])))
-
-
-def _rule_set(version: str) -> LoadedRuleSet:
-    kept = _ALLOCATOR.get(f"/v1/rule-sets/{version}")
-    return load(Bundle(kept["document"], kept["files"], kept["document_name"]))
+    return Month(period, Side(rule_set_of(period)))
 
 
 def _provider_rows(archive: Path, found: dict[str, Any], most: int) -> dict[str, Any]:
-    loaded = _rule_set(found["rule"]["version"])
+    loaded = applied(found["rule"]["version"])
     line = msgspec.convert(found["line"], Allocation, strict=False)
     try:
         listed = provider_rows(archive, loaded, line, most)

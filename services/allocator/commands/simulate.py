@@ -13,8 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from services.allocator.archived_costs import NoCosts
+from services.allocator.commands.sides import bundle_at, loaded
 from services.allocator.domain.methods import CannotDivide
-from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load, load_bundle
+from services.allocator.loading import Bundle
 from services.allocator.simulating.page import rounded, simulation_page
 from services.allocator.simulating.simulate import Side, simulate_archive
 from shared.archive import ArchiveUnreadable
@@ -60,7 +61,7 @@ def simulate_command(
     and JSON have every digit. Exit codes: 0 done, 2 a rule set or
     archive can't be used, 3 a pool can't be split (its message says why) or the costs are not all there yet.
     """
-    after = _bundle(file)
+    after = bundle_at(file)
     document = (
         _from_archive(archive, period, after, against) if archive else _from_stack(period, after, against)
     )  # fmt: skip
@@ -79,7 +80,7 @@ def simulate_command(
 def _from_archive(archive: Path, period: str, after: Bundle, against: str | None) -> dict[str, Any]:
     if against is None:
         fail("--archive needs --against: the rule set to compare with, as a file or directory", BAD_USAGE)
-    sides = [Side(_loaded(bundle)) for bundle in (_bundle(Path(against)), after)]
+    sides = [Side(loaded(bundle)) for bundle in (bundle_at(Path(against)), after)]
     try:
         return simulate_archive(archive, period, *sides)
     except (ArchiveUnreadable, NoCosts) as error:
@@ -91,23 +92,9 @@ def _from_archive(archive: Path, period: str, after: Bundle, against: str | None
 def _from_stack(period: str, after: Bundle, against: str | None) -> dict[str, Any]:
     body: dict[str, Any] = {"billing_period": period, "rules": after.as_json()}
     if against is not None:
-        body["against"] = _bundle(Path(against)).as_json() if Path(against).exists() else against
+        body["against"] = bundle_at(Path(against)).as_json() if Path(against).exists() else against
     answer: dict[str, Any] = _ALLOCATOR.post("/v1/simulations", body)
     return answer
-
-
-def _bundle(path: Path) -> Bundle:
-    try:
-        return load_bundle(path / "rules.yaml" if path.is_dir() else path)
-    except RuleSetInvalid as error:
-        fail(f"{path} can't be used:\n{error}", BAD_USAGE)
-
-
-def _loaded(bundle: Bundle) -> LoadedRuleSet:
-    try:
-        return load(bundle)
-    except RuleSetInvalid as error:
-        fail(f"{bundle.document_name} can't be used:\n{error}", BAD_USAGE)
 
 
 def _written(document: dict[str, Any], form: Form) -> str:
