@@ -29,6 +29,18 @@ def fed_by(pool: Pool) -> set[str]:
     return {target.id for target in targets if isinstance(target, Target) and target.kind == "pool"}
 
 
+def gives_outside(name: str, group: Mapping[str, Pool]) -> bool:
+    """Whether something of what enters a pool of a group may leave the group, at once or by way of its other pools."""
+    seen, waiting = set[str](), [name]
+    while waiting:
+        pool = group[waiting.pop()]
+        if any(target.kind != "pool" or target.id not in group for target in takers(pool.method)):
+            return True
+        seen.add(pool.id)
+        waiting += fed_by(pool) & group.keys() - seen
+    return False
+
+
 def stages(pools: Iterable[Pool], reciprocal: Iterable[Sequence[str]] = ()) -> tuple[Stage, ...]:
     """Order pools so that each comes after all that feed it.
 
