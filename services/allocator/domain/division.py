@@ -12,9 +12,10 @@ from typing import NamedTuple
 from services.allocator.domain.lines import Share
 from services.allocator.domain.rule_set import Target
 from shared.apportion import largest_remainder
-from shared.money import CONTEXT, SCALE, ZERO, from_units, to_units
+from shared.money import CONTEXT, DIGITS_MAX, SCALE, ZERO, from_units, to_units
 
 _FINEST = 10**SCALE
+_LONGEST = 10**DIGITS_MAX
 
 
 class Part(NamedTuple):
@@ -42,14 +43,26 @@ class Division:
         """Join parts of the same target and leg, leave out those of weight zero, and sort."""
         joined: dict[tuple[Target, str], Fraction] = {}
         for target, weight, leg in parts:
-            joined[target, leg] = joined.get((target, leg), Fraction(0)) + weight
+            before = joined.get((target, leg))
+            joined[target, leg] = weight if before is None else before + weight
         kept = sorted(Part(target, weight, leg) for (target, leg), weight in joined.items() if weight)
         return cls(method, tuple(kept), to_the_unit)
 
+    @property
+    def whole(self) -> Fraction:
+        """What the weights add up to."""
+        denominator = self._denominator()
+        return Fraction(sum(_times(part.weight, denominator) for part in self.parts), denominator)
+
+    def scaled(self, whole: Fraction) -> list[Part]:
+        """The parts with weights that add up to something else."""
+        factor = whole / self.whole
+        return [part._replace(weight=part.weight * factor) for part in self.parts]
+
     def weights(self) -> tuple[list[int], int]:
         """The smallest integers in the proportion of the weights, and what they add up to, which is positive."""
-        denominator = lcm(*(part.weight.denominator for part in self.parts))
-        integers = [int(part.weight * denominator) for part in self.parts]
+        denominator = self._denominator()
+        integers = [_times(part.weight, denominator) for part in self.parts]
         divisor = gcd(*integers) * (1 if sum(integers) > 0 else -1)
         integers = [n // divisor for n in integers]
         return integers, sum(integers)
@@ -57,16 +70,21 @@ class Division:
     def shares(self) -> list[Share | None]:
         """The weight of each part and what they add up to, as lines say it; None without a method.
 
-        Weights that no decimal can say (a third) are all multiplied to integers.
+        Weights that no decimal can say (a third) are all multiplied to integers; if those are very long (simultaneous
+        equations), the share is told as a ratio rounded to 18 decimals. What is split is exact in any case.
         """
         if self.method is None:
             return [None] * len(self.parts)
-        weights = [part.weight for part in self.parts]
-        whole = sum(weights, Fraction(0))
-        if all(_FINEST % weight.denominator == 0 for weight in weights):
-            return [Share(_decimal(weight), _decimal(whole)) for weight in weights]
+        if _FINEST % self._denominator() == 0:
+            whole = _decimal(self.whole)
+            return [Share(_decimal(part.weight), whole) for part in self.parts]
         integers, denominator = self.weights()
+        if denominator >= _LONGEST:
+            return [Share(from_units(round(Fraction(n * _FINEST, denominator))), Decimal(1)) for n in integers]
         return [Share(Decimal(n), Decimal(denominator)) for n in integers]
+
+    def _denominator(self) -> int:
+        return lcm(*(part.weight.denominator for part in self.parts))
 
     def split_all(self, amounts: Sequence[Decimal], *, basis: bool) -> list[list[Decimal]]:
         """Split amounts: for each a list with what every part gets.
@@ -110,6 +128,10 @@ def key(part: Part) -> str:
 def even(targets: Sequence[Target]) -> list[Part]:
     """The same for everyone."""
     return [Part(target, Fraction(1)) for target in targets]
+
+
+def _times(weight: Fraction, denominator: int) -> int:
+    return weight.numerator * (denominator // weight.denominator)
 
 
 def _decimal(number: Fraction) -> Decimal:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from shared.money import CONTEXT, ZERO
 
 
 class Window(NamedTuple):
@@ -38,6 +40,13 @@ class Window(NamedTuple):
         """How long both go on at once."""
         return max(min(self.end, other.end) - max(self.start, other.start), timedelta())
 
+    def __str__(self) -> str:
+        """Whole days as dates, both included."""
+        if self.length < timedelta(days=1):
+            return f"{self.start:%Y-%m-%dT%H:%MZ} to {self.end:%Y-%m-%dT%H:%MZ}"
+        first, last = self.start.date(), (self.end - timedelta(microseconds=1)).date()
+        return f"{first}" if first == last else f"{first} to {last}"
+
 
 class Measurement(NamedTuple):
     """A quantity, not negative, of one metric and subject in a window."""
@@ -47,43 +56,65 @@ class Measurement(NamedTuple):
     window: Window
 
 
+Quantities = Mapping[str, Fraction]
+"""Quantity by subject."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drivers:
-    """All measurements that a run may look at, by metric."""
+    """All measurements that a run may look at: quantities by metric, window and subject.
 
-    by_metric: Mapping[str, tuple[Measurement, ...]]
+    Few windows hold many subjects, so what is asked costs one addition per measurement, and is asked once.
+    """
+
+    by_metric: Mapping[str, Mapping[Window, Mapping[str, Decimal]]]
+    _answers: dict[tuple[str, str, Window], Quantities] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, measurements: Iterable[tuple[str, Measurement]]) -> Drivers:
-        """Collect measurements by metric."""
-        found: dict[str, list[Measurement]] = defaultdict(list)
-        for metric, measurement in measurements:
-            found[metric].append(measurement)
-        return cls({metric: tuple(sorted(rows)) for metric, rows in found.items()})
+        """Collect measurements by metric; several of one subject and window add up."""
+        found: dict[str, dict[Window, dict[str, Decimal]]] = defaultdict(lambda: defaultdict(dict))
+        for metric, (subject, quantity, window) in measurements:
+            quantities = found[metric][window]
+            quantities[subject] = CONTEXT.add(quantities.get(subject, ZERO), quantity)
+        return cls({metric: dict(sorted(windows.items())) for metric, windows in sorted(found.items())})
+
+    def measured(self, metric: str, window: Window, aggregate: Literal["sum", "average"]) -> Quantities:
+        """Each subject's quantity in a window, added up or as an average over time; empty if there is none."""
+        question = (metric, aggregate, window)
+        if question not in self._answers:
+            find = self.sums if aggregate == "sum" else self.averages
+            self._answers[question] = find(metric, window)
+        return self._answers[question]
 
     def sums(self, metric: str, window: Window) -> dict[str, Fraction]:
         """Each subject's quantity inside a window; one measured over a longer time counts by the part that overlaps."""
-        found: dict[str, Fraction] = defaultdict(Fraction)
-        for subject, quantity, measured in self.by_metric.get(metric, ()):
-            overlap = measured.overlap(window)
-            if overlap:
-                found[subject] += Fraction(quantity) * _ratio(overlap, measured.length)
-        return dict(found)
+        return self._added(metric, window, lambda measured: measured.length)
 
     def averages(self, metric: str, window: Window) -> dict[str, Fraction]:
         """Each subject's level over a window, weighted by time; times without a measurement count as zero."""
-        found: dict[str, Fraction] = defaultdict(Fraction)
-        for subject, quantity, measured in self.by_metric.get(metric, ()):
-            overlap = measured.overlap(window)
-            if overlap:
-                found[subject] += Fraction(quantity) * _ratio(overlap, window.length)
-        return dict(found)
+        return self._added(metric, window, lambda _: window.length)
 
     def newest_before(self, metric: str, window: Window, days: int) -> Window | None:
         """The window of the newest measurement that ended at most so many days before another window starts."""
         earliest = window.start - timedelta(days=days)
-        ended = [row.window for row in self.by_metric.get(metric, ()) if earliest <= row.window.end <= window.start]
+        ended = [one for one in self.by_metric.get(metric, ()) if earliest <= one.end <= window.start]
         return max(ended, key=lambda one: (one.end, one.start), default=None)
+
+    def _added(self, metric: str, window: Window, whole: Callable[[Window], timedelta]) -> dict[str, Fraction]:
+        """Add up in decimals for each ratio of overlap, as fractions are slow and ratios few."""
+        by_ratio: dict[Fraction, dict[str, Decimal]] = defaultdict(dict)
+        for measured, quantities in self.by_metric.get(metric, {}).items():
+            if overlap := measured.overlap(window):
+                sums = by_ratio[_ratio(overlap, whole(measured))]
+                for subject, quantity in quantities.items():
+                    sums[subject] = CONTEXT.add(sums.get(subject, ZERO), quantity)
+        found: dict[str, Fraction] = {}
+        for ratio, sums in by_ratio.items():
+            for subject, quantity in sums.items():
+                part = Fraction(quantity) * ratio
+                found[subject] = found[subject] + part if subject in found else part
+        return found
 
 
 NO_DRIVERS = Drivers({})

@@ -7,6 +7,7 @@ one currency, and name who takes the rest; `FloorPlusVariable` joins two methods
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -96,12 +97,13 @@ class Driver:
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """Who the subjects of a metric are: cost center ids, or by `owners` from subject to target.
+    """Who the subjects of a metric are: ids of the method's targets, or by `owners` from subject to target.
 
-    A subject that is neither is `unowned`: its share is put there, or left out of the split if that is None.
+    A subject that is neither is `unowned`: its share is put there, or left out of the split if that is None. A subject
+    whose owner is not among the targets is left out.
     """
 
-    owners: tuple[tuple[str, Target], ...] | None = None
+    owners: Mapping[str, Target] | None = None
     unowned: Target | None = SUSPENSE
 
 
@@ -117,9 +119,9 @@ class Tier:
 class ByDrivers:
     """In proportion to measured quantities.
 
-    Several drivers: `shares` adds up each driver's share times its weight; `quantities` adds up quantities times
-    weights first (AWS split cost: 1 x GB + 9 x vCPU). `tiers` turns a subject's quantity into its graduated price
-    before shares are taken.
+    Several drivers: `shares` adds up each driver's share times its weight, leaving out drivers that are zero for all;
+    `quantities` adds up quantities times weights first (AWS split cost: 1 x GB + 9 x vCPU). `tiers` turns a subject's
+    quantity into its graduated price before shares are taken.
     """
 
     targets: Targets

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from services.allocator.domain.methods import named_targets
-from services.allocator.domain.pool import Pool, Proportional
+from services.allocator.domain.bases import bases_of
+from services.allocator.domain.methods.targets import takers
+from services.allocator.domain.pool import Pool
 from services.allocator.domain.rule_set import Target
 
 Stage = tuple[Pool, ...]
@@ -22,10 +23,22 @@ class PoolCycle(ValueError):
 
 def fed_by(pool: Pool) -> set[str]:
     """The pools that a pool may give to, by its method or by a policy."""
-    targets: list[object] = [*named_targets(pool.method), pool.when_zero, pool.when_negative]
+    targets: list[object] = [*takers(pool.method), pool.when_zero, pool.when_negative]
     if pool.cap:
         targets.append(pool.cap.spill)
     return {target.id for target in targets if isinstance(target, Target) and target.kind == "pool"}
+
+
+def gives_outside(name: str, group: Mapping[str, Pool]) -> bool:
+    """Whether something of what enters a pool of a group may leave the group, at once or by way of its other pools."""
+    seen, waiting = set[str](), [name]
+    while waiting:
+        pool = group[waiting.pop()]
+        if any(target.kind != "pool" or target.id not in group for target in takers(pool.method)):
+            return True
+        seen.add(pool.id)
+        waiting += fed_by(pool) & group.keys() - seen
+    return False
 
 
 def stages(pools: Iterable[Pool], reciprocal: Iterable[Sequence[str]] = ()) -> tuple[Stage, ...]:
@@ -67,7 +80,7 @@ def partitions_ahead(order: Sequence[Stage]) -> dict[str, set[str]]:
 
 
 def _looks_at_received(pool: Pool) -> bool:
-    return isinstance(pool.method, Proportional) and pool.method.base.received
+    return any(base.received for base in bases_of(pool.method))
 
 
 def _cycle(feeds: Mapping[str, set[str]], group_of: Mapping[str, tuple[str, ...]]) -> list[str]:

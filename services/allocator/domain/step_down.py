@@ -14,10 +14,10 @@ from services.allocator.domain.conservation import Tally
 from services.allocator.domain.division import Division
 from services.allocator.domain.drivers import Drivers, Window
 from services.allocator.domain.lines import Flow, Share, Step
-from services.allocator.domain.methods import divide
+from services.allocator.domain.methods import CannotDivide, divide
 from services.allocator.domain.pool import Pool
 from services.allocator.domain.pools import Stage, partitions_ahead, stages
-from services.allocator.domain.reciprocal import solve
+from services.allocator.domain.reciprocal import NeverPaysOut, solve
 from services.allocator.domain.rule_set import CHARGE_DAY, RuleSet, Target
 from shared.money import CONTEXT, ZERO, total
 
@@ -118,7 +118,12 @@ class StepDown:
             )
 
         divisions = {pool.id: divide(pool, cell(pool)) for pool in stage}
-        return solve(divisions) if len(stage) > 1 else divisions
+        if len(stage) == 1:
+            return divisions
+        try:
+            return solve(divisions)
+        except NeverPaysOut as error:
+            raise CannotDivide(cell(stage[0]), str(error), "give one of them a target outside the group") from None
 
     def _leaving(self, pool: Pool, currency: str, division: Division, parts: Iterable[Part]) -> Iterator[Part]:
         """Split what a cell holds, and send each part on its way."""

@@ -20,7 +20,17 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _PERIOD = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _BASES: Final[tuple[Basis, ...]] = get_args(Basis)
-_KEYS: Final = ("name", "effective_from", "basis", "cost_centers", "mappings", "rules", "fallback", "pools")
+_KEYS: Final = (
+    "name",
+    "effective_from",
+    "basis",
+    "cost_centers",
+    "mappings",
+    "rules",
+    "fallback",
+    "pools",
+    "reciprocal",
+)
 _ASSIGN: Final = "write assign: {cost_center: CC-100}, {pool: platform}, {tag: team} or {column: SubAccountId, ...}"
 _FALLBACK: Final = "write fallback: {suspense: true}, {cost_center: CC-900} or {pool: platform}"
 
@@ -72,19 +82,21 @@ class _Loading:
         self._top.allow(*_KEYS)
         self._read_tables()
         pool_readers = self._with_ids("pools", "list pools as {id: ..., method: ..., targets: ...}")
-        known = Known(self._cost_centers, set(pool_readers))
+        known = Known(self._cost_centers, set(pool_readers), self._mappings)
         rule_readers = self._with_ids("rules", "list rules as {id: ..., when: ..., assign: ...}")
         if len(rule_readers) > RULES_MAX:
             self._problems.add(self._top.line("rules"), f"more than {RULES_MAX} rules", "use mapping tables")
         rules = [self._rule(rule_id, reader, known) for rule_id, reader in rule_readers.items()]
         basis = self._matching("basis", "|".join(_BASES), f"choose {' or '.join(_BASES)}")
+        pools, reciprocal = read_pools(self._top, pool_readers, known)
         rule_set = RuleSet(
             name=self._matching("name", _NAME.pattern, "use lower-case letters, digits and dashes"),
             effective_from=self._matching("effective_from", _PERIOD.pattern, "write the first billing period: 2026-01"),
             basis="BilledCost" if basis == "BilledCost" else "EffectiveCost",
             rules=tuple(rule for rule in rules if rule),
             fallback=self._fallback(known),
-            pools=read_pools(list(pool_readers.values()), known, self._problems),
+            pools=pools,
+            reciprocal=reciprocal,
         )
         return LoadedRuleSet(rule_set, self._bundle.version, self._cost_centers)
 

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from services.allocator.domain.cell import Cell
 from services.allocator.domain.division import Division, even
-from services.allocator.domain.methods.problems import CannotDivide, NothingToSplitBy
-from services.allocator.domain.methods.shares import named_targets, share_parts
-from services.allocator.domain.pool import Pool
+from services.allocator.domain.methods.amounts import fixed_amounts, floor_and_variable, usage_rates
+from services.allocator.domain.methods.bounds import bounded
+from services.allocator.domain.methods.caps import capped
+from services.allocator.domain.methods.problems import CannotDivide, HoldsCredit, NothingToSplitBy
+from services.allocator.domain.methods.shares import ShareMethod, share_parts
+from services.allocator.domain.methods.targets import named_targets
+from services.allocator.domain.pool import (
+    ByDrivers,
+    FixedAmount,
+    FloorPlusVariable,
+    Method,
+    Pool,
+    Proportional,
+    UsageRate,
+    WhenZero,
+)
 
-__all__ = ["CannotDivide", "NothingToSplitBy", "divide", "named_targets"]
+__all__ = ["CannotDivide", "NothingToSplitBy", "divide"]
+
+_NAMES: Final = {
+    "Even": "even",
+    "Weighted": "weighted",
+    "FixedPercent": "fixed_percent",
+    "Proportional": "proportional",
+    "ByDrivers": "driver",
+}
 
 
 def divide(pool: Pool, cell: Cell) -> Division:
@@ -17,17 +40,37 @@ def divide(pool: Pool, cell: Cell) -> Division:
     Raises:
         CannotDivide: if a policy of the pool is to fail; its message names the cell and what to do.
     """
-    parts = share_parts(pool.method, cell)
-    method = _NAMES[type(pool.method).__name__]
-    if not any(part.weight for part in parts):
-        match pool.when_zero:
-            case "even":
-                method, parts = "even", even(named_targets(pool.method))
-            case "fail":
-                raise NothingToSplitBy(cell)
-            case target:
-                return Division.of(None, even([target]))
-    return Division.of(method, parts)
+    if cell.amount < 0 and pool.when_negative != "mirror":
+        if pool.when_negative == "fail":
+            raise HoldsCredit(cell)
+        return Division.of(None, even([pool.when_negative]))
+    division = _divided(pool.method, cell, pool.when_zero)
+    return capped(division, pool.cap, cell) if pool.cap else division
 
 
-_NAMES = {"Even": "even", "Weighted": "weighted", "FixedPercent": "fixed_percent", "Proportional": "proportional"}
+def _divided(method: Method, cell: Cell, when_zero: WhenZero) -> Division:
+    def inner(method: Method, cell: Cell) -> Division:
+        return _divided(method, cell, when_zero)
+
+    match method:
+        case FixedAmount():
+            return fixed_amounts(method, cell, inner)
+        case FloorPlusVariable():
+            return floor_and_variable(method, cell, inner)
+        case UsageRate():
+            return usage_rates(method, cell)
+        case _:
+            return _shared(method, cell, when_zero)
+
+
+def _shared(method: ShareMethod, cell: Cell, when_zero: WhenZero) -> Division:
+    parts = share_parts(method, cell)
+    if any(part.weight for part in parts):
+        division = Division.of(_NAMES[type(method).__name__], parts)
+        bounds = method.bounds if isinstance(method, Proportional | ByDrivers) else None
+        return bounded(division, bounds, cell) if bounds else division
+    if when_zero == "fail":
+        raise NothingToSplitBy(cell)
+    if when_zero == "even":
+        return Division.of("even", even(named_targets(method)))
+    return Division.of(None, even([when_zero]))

@@ -6,11 +6,18 @@ from fractions import Fraction
 
 from services.allocator.domain.cell import Cell
 from services.allocator.domain.division import Part, even
-from services.allocator.domain.pool import Even, FixedPercent, Method, Proportional, Targets, Weighted
+from services.allocator.domain.methods.measured import driver_parts
+from services.allocator.domain.pool import ByDrivers, Even, FixedPercent, Proportional, Weighted
+
+ShareMethod = Even | Weighted | FixedPercent | Proportional | ByDrivers
 
 
-def share_parts(method: Method, cell: Cell) -> list[Part]:
-    """The weight of each target, zero included."""
+def share_parts(method: ShareMethod, cell: Cell) -> list[Part]:
+    """The weight of each target, zero included.
+
+    Raises:
+        CannotDivide: if a driver is missing and its policy is to fail.
+    """
     match method:
         case Even(targets):
             return even(targets)
@@ -23,14 +30,5 @@ def share_parts(method: Method, cell: Cell) -> list[Part]:
         case Proportional(targets, base):
             found = cell.base(base)
             return [Part(target, max(Fraction(found.get(target.id, 0)), Fraction(0))) for target in targets]
-    raise NotImplementedError(method)
-
-
-def named_targets(method: Method) -> Targets:
-    """Every target that a method may give to, by name."""
-    match method:
-        case Even(targets) | Proportional(targets):
-            return targets
-        case Weighted(weights) | FixedPercent(weights):
-            return tuple(target for target, _ in weights)
-    raise NotImplementedError(method)
+        case ByDrivers():
+            return driver_parts(method, cell)

@@ -8,38 +8,14 @@ from typing import Any
 import pytest
 
 from services.allocator.domain.allocate import allocate
-from services.allocator.domain.buckets import GRAIN, Bucket, Buckets, DimensionMissing
+from services.allocator.domain.buckets import Buckets, DimensionMissing
 from services.allocator.domain.conservation import ConservationBroken, Tally, check_conservation
 from services.allocator.domain.lines import Line, Share
 from services.allocator.domain.methods import NothingToSplitBy
 from services.allocator.domain.pool import Even, FixedPercent, Pool, Proportional, Weighted
 from services.allocator.domain.pools import PoolCycle, stages
-from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet, Target
-
-CENTERS = ("A", "B", "C")
-
-
-def cc(name: str) -> Target:
-    return Target("cost_center", name)
-
-
-def pool_of(name: str) -> Target:
-    return Target("pool", name)
-
-
-def bucket(account: str | None, billed: str, effective: str | None = None, currency: str = "USD") -> Bucket:
-    values = (currency, "P", "inv", "P", "s", "b", account, "Usage", None)
-    return Bucket(values, Decimal(billed), Decimal(billed if effective is None else effective), 1)
-
-
-def split(pools: tuple[Pool, ...], rows: list[Bucket], **changes: Any) -> dict[tuple[str, tuple[str, ...]], Line]:
-    """Allocate rows whose account is a cost center's id directly, and the rest through the first pool."""
-    rules: dict[str, Any] = {
-        "name": "r", "effective_from": "2026-01", "basis": "BilledCost",
-        "rules": (Rule("direct", Lookup("SubAccountId")),), "fallback": pool_of(pools[0].id), "pools": pools,
-    }  # fmt: skip
-    lines = allocate(Buckets("2026-01", GRAIN, rows), RuleSet(**(rules | changes)), CENTERS)
-    return {(line.cost_center, line.flow.path): line for line in lines}
+from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet
+from tests.unit.allocator.domain.splitting import CENTERS, DIMENSIONS, bucket, cc, pool_of, split
 
 
 def billed(lines: dict[tuple[str, tuple[str, ...]], Line]) -> dict[str, str]:
@@ -130,19 +106,19 @@ def test_what_comes_to_nothing_makes_no_line() -> None:
     rules = RuleSet("r", "2026-01", "BilledCost", (Rule("direct", Lookup("SubAccountId")),), SUSPENSE)
     rows = [bucket("A", "1"), bucket("A", "-1"), bucket("B", "0")]
 
-    assert allocate(Buckets("2026-01", GRAIN, rows), rules, CENTERS) == []
+    assert allocate(Buckets("2026-01", DIMENSIONS, rows), rules, CENTERS) == []
 
 
 def test_buckets_without_a_dimension_that_rules_use_are_refused() -> None:
     rules = RuleSet("r", "2026-01", "BilledCost", (Rule("t", cc("A"), Leaf("tag:team", "exists")),), SUSPENSE)
 
     with pytest.raises(DimensionMissing, match="tag:team"):
-        allocate(Buckets("2026-01", GRAIN, []), rules, CENTERS)
+        allocate(Buckets("2026-01", DIMENSIONS, []), rules, CENTERS)
 
 
 def test_a_lost_unit_is_noticed_and_named() -> None:
     rules = RuleSet("r", "2026-01", "BilledCost", (Rule("direct", Lookup("SubAccountId")),), SUSPENSE)
-    buckets = Buckets("2026-01", GRAIN, [bucket("A", "1")])
+    buckets = Buckets("2026-01", DIMENSIONS, [bucket("A", "1")])
     (line,) = allocate(buckets, rules, CENTERS)
     short = line._replace(billed_cost=Decimal("0.999999999999999999"))
 

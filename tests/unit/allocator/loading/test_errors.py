@@ -72,7 +72,7 @@ SHARED = "method: fixed_percent, targets: {CC-1: 60, CC-2: 40}"
         ("fallback: {suspense: true}\n", "", "rules.yaml:1: no fallback is declared"),
         ("{suspense: true}", "{suspense: false}", "rules.yaml:9: suspense is not true"),
         ("CC-2: 40", "CC-2: 39.5", "rules.yaml:11: shared: the percentages add up to 99.5, not 100"),
-        ("CC-2: 40", "CC-2: -40", "rules.yaml:11: shared: the weight of CC-2 is not a number from 0 on"),
+        ("CC-2: 40", "CC-2: -40", "rules.yaml:11: shared: the percentage of CC-2 is not a number from 0 on"),
         ("CC-2: 40", "CC-9: 40", "rules.yaml:11: shared: unknown cost center 'CC-9'"),
         (SHARED, "method: magic, targets: all", "rules.yaml:11: shared: unknown method 'magic'"),
         (SHARED, "method: even, targets: []", "rules.yaml:11: shared: the pool has no targets"),
