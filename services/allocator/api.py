@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import FastAPI, Query
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.allocator.applying import apply
+from services.allocator.domain.approval import ApproverIsAuthor
+from services.allocator.driver_api import add_driver_routes
 from services.allocator.loading import Bundle, RuleSetInvalid, check
 from services.allocator.store import allocations, requests, rule_sets
 from shared.http import PERIOD, ApiError
@@ -36,15 +38,20 @@ class BundleBody(BaseModel):
         return Bundle(self.document, self.files, self.document_name)
 
 
-class Application(BundleBody):
-    """A rule set to apply, and who does."""
+Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
-    applied_by: str = Field(min_length=1, max_length=200)
+
+class Application(BundleBody):
+    """A rule set to apply, its author, and who approves it, who must be somebody else."""
+
+    applied_by: Person
+    approved_by: Person
 
 
 def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
     """Add the allocator's routes."""
     _rule_set_routes(api, engine, prefix)
+    add_driver_routes(api, engine, prefix)
 
     @api.get("/v1/allocations", tags=["allocations"])
     async def list_allocations(
@@ -88,7 +95,9 @@ def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
     async def apply_rule_set(body: Application) -> dict[str, Any]:
         """Apply a rule set: it is in force for every billing period from its effective_from on."""
         try:
-            loaded = await apply(engine, prefix, body.bundle(), body.applied_by)
+            loaded = await apply(engine, prefix, body.bundle(), body.applied_by, body.approved_by)
+        except ApproverIsAuthor as error:
+            raise ApiError(409, "approver-is-author", str(error)) from None
         except RuleSetInvalid as error:
             raise ApiError(422, error.code, str(error)) from None
         rules = loaded.rule_set

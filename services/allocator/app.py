@@ -7,11 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.allocator import metrics
 from services.allocator.api import add_routes
 from services.allocator.consumer import TOPICS, RecordReader
+from services.allocator.driver_stream import keep_measurements
 from services.allocator.runs import Runner
 from services.allocator.settings import AllocatorSettings
 from services.allocator.store import buckets, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.stream import LensKeeper
+from shared import topics
 from shared.service import Service
 
 
@@ -20,6 +22,7 @@ def build(settings: AllocatorSettings) -> Service:
     service = Service(SERVICE, settings, settings.allocator_http_port)
     service.use_tables(STREAM_TABLES)
     service.add_stream("records", TOPICS, RecordReader(settings.topic_prefix), batch_records_max=1_000)
+    service.add_stream("drivers", [topics.DRIVERS.name], keep_measurements, batch_records_max=5_000)
     service.add_background("lenses", LensKeeper(service, settings.allocator_batch_events).run)
     service.add_background("runs", Runner(service.engine, settings.topic_prefix).run)
     service.add_measuring(_measure)

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.allocator import metrics, publishing
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.conservation import ConservationBroken
+from services.allocator.domain.drivers import NO_DRIVERS
 from services.allocator.domain.lines import Line
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.planning import Inputs, Plan, Waiting, plan
@@ -106,7 +107,8 @@ class Runner:
         inputs = work.inputs
         loaded = inputs.loaded
         try:
-            lines = await asyncio.to_thread(allocate, work.buckets, loaded.rule_set, loaded.cost_centers)
+            drivers = inputs.measured.drivers if inputs.measured else NO_DRIVERS
+            lines = await asyncio.to_thread(allocate, work.buckets, loaded.rule_set, loaded.cost_centers, drivers)
         except CannotDivide as error:
             await _explain(conn, inputs.billing_period, reason, str(error), inputs.digest)
             return None

@@ -51,6 +51,8 @@ class RunTotals:
             rule_set=rules.name, rule_set_version=inputs.loaded.version, basis=rules.basis,
             deliveries=list(inputs.deliveries), totals=[self._totals(currency) for currency in sorted(self._costs)],
             lines_hash=f"{self._hash:064x}", changed_lines=changed_lines,
+            drivers_hash=inputs.measured.drivers_hash if inputs.measured else None,
+            drivers_ordinal=inputs.measured.ordinal if inputs.measured else None,
         )  # fmt: skip
 
     def _totals(self, currency: str) -> AllocationTotals:

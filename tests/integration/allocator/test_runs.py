@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from shared import topics
 from shared.database import create_engine
-from tests.integration.allocator.month import BY_TAG, apply, bundle, costs, expected, facts
+from tests.integration.allocator.month import BY_TAG, PEOPLE, apply, bundle, costs, expected, facts
 from tests.integration.allocator.world import World, until
 
 
@@ -166,7 +166,7 @@ async def test_a_wrong_rule_set_is_refused_with_its_lines(world: World) -> None:
     wrong = bundle().as_json() | {"document": str(bundle().document).replace("CC-2}", "CC-9}")}
 
     checked = await allocator.http.post("/v1/rule-sets/check", json=wrong)
-    refused = await allocator.http.post("/v1/rule-sets", json=wrong | {"applied_by": "ann"})
+    refused = await allocator.http.post("/v1/rule-sets", json=wrong | PEOPLE)
 
     (error,) = checked.json()["errors"]
     assert (error["line"], error["rule"], error["message"]) == (9, "two", "unknown cost center 'CC-9'")

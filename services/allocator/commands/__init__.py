@@ -1,0 +1,1 @@
+"""The allocator's commands beyond rule sets and allocations."""
