@@ -10,6 +10,7 @@ import typer
 from apportion import jobs, operations, stack
 from services.allocator import cli as allocator
 from services.allocator.commands.drivers import drivers
+from services.allocator.commands.rules_diff import diff_command
 from services.chargeback import cli as chargeback
 from services.intake import cli as intake
 from services.intake import exporting_cli
@@ -57,6 +58,7 @@ app.add_typer(operations.topics, name="topics", rich_help_panel=STACK)
 app.command("ingest", rich_help_panel=DAILY)(intake.ingest)
 app.command("export", rich_help_panel=DAILY)(exporting_cli.export)
 app.add_typer(intake_group, name="intake", rich_help_panel=DAILY)
+allocator.rules.command("diff")(diff_command)
 app.add_typer(allocator.rules, name="rules", rich_help_panel=DAILY)
 app.add_typer(drivers, name="drivers", rich_help_panel=DAILY)
 app.command("allocations", rich_help_panel=DAILY)(allocator.allocations)

@@ -9,9 +9,10 @@ import msgspec
 from fastapi import FastAPI, Query
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.applying import apply
+from services.allocator.comparing import compare
 from services.allocator.domain.approval import ApproverIsAuthor
 from services.allocator.driver_api import add_driver_routes
 from services.allocator.loading import Bundle, RuleSetInvalid, check
@@ -112,15 +113,42 @@ def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
         async with engine.connect() as conn:
             return list(await rule_sets.listing(conn))
 
+    @api.get("/v1/rule-sets/in-force", tags=["rule sets"])
+    async def show_in_force(period: Period) -> dict[str, Any]:
+        """The rule set that applies to a billing period, with its document and tables."""
+        async with engine.connect() as conn:
+            version = await rule_sets.in_force(conn, period)
+            if version is None:
+                raise ApiError(404, "unknown-rule-set", f"no rule set applies to {period}")
+            return await _shown(conn, version)
+
+    @api.get("/v1/rule-sets/diff", tags=["rule sets"])
+    async def diff_rule_sets(
+        before: Annotated[str, Query(alias="from")], after: Annotated[str, Query(alias="to")]
+    ) -> dict[str, Any]:
+        """What differs between two applied rule sets, each by the first digits of its version."""
+        async with engine.connect() as conn:
+            old, new = await _shown(conn, before), await _shown(conn, after)
+        found = await run_in_threadpool(compare, _bundle(old), _bundle(new))
+        sections = {name: section.as_json() for name, section in found.items()}
+        return {"from": old["version"], "to": new["version"], "differences": sections}
+
     @api.get("/v1/rule-sets/{version}", tags=["rule sets"])
     async def show_rule_set(version: str) -> dict[str, Any]:
         """One applied rule set with its document and tables; the first digits of the version are enough."""
         async with engine.connect() as conn:
-            known = [row for row in await rule_sets.listing(conn) if row["version"].startswith(version)]
-            if not _VERSION.fullmatch(version) or len(known) != 1:
-                raise ApiError(
-                    404, "unknown-rule-set", f"{len(known)} rule sets have a version that begins {version!r}"
-                )
-            bundle = await rule_sets.bundle(conn, known[0]["version"])
-        assert bundle is not None
-        return known[0] | bundle.as_json()
+            return await _shown(conn, version)
+
+
+async def _shown(conn: AsyncConnection, version: str) -> dict[str, Any]:
+    """An applied rule set by the first digits of its version."""
+    known = [row for row in await rule_sets.listing(conn) if row["version"].startswith(version)]
+    if not _VERSION.fullmatch(version) or len(known) != 1:
+        raise ApiError(404, "unknown-rule-set", f"{len(known)} rule sets have a version that begins {version!r}")
+    bundle = await rule_sets.bundle(conn, known[0]["version"])
+    assert bundle is not None
+    return known[0] | bundle.as_json()
+
+
+def _bundle(shown: dict[str, Any]) -> Bundle:
+    return Bundle(shown["document"], shown["files"], shown["document_name"])

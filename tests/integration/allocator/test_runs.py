@@ -172,3 +172,20 @@ async def test_a_wrong_rule_set_is_refused_with_its_lines(world: World) -> None:
     assert (error["line"], error["rule"], error["message"]) == (9, "two", "unknown cost center 'CC-9'")
     assert refused.status_code == 422
     assert "rules.yaml:9: two: unknown cost center 'CC-9'" in refused.json()["error"]["message"]
+
+
+async def test_two_applied_rule_sets_are_compared_and_the_one_in_force_is_shown(world: World) -> None:
+    allocator = await world.start()
+    first, second = await apply(allocator.http), await apply(allocator.http, BY_TAG)
+
+    compared = await allocator.http.get("/v1/rule-sets/diff", params={"from": first[:8], "to": second[:8]})
+    in_force = await allocator.http.get("/v1/rule-sets/in-force", params={"period": "2026-01"})
+    before_all = await allocator.http.get("/v1/rule-sets/in-force", params={"period": "2025-12"})
+
+    assert compared.json() == {
+        "from": first,
+        "to": second,
+        "differences": {"rules": {"added": ["by-tag"], "removed": [], "changed": [], "moved": []}},
+    }
+    assert (in_force.json()["version"], in_force.json()["document"]) == (second, BY_TAG)
+    assert before_all.status_code == 404
