@@ -10,6 +10,7 @@ import typer
 from apportion import jobs, operations, stack
 from services.allocator import cli as allocator
 from services.allocator.commands.drivers import drivers
+from services.allocator.commands.kpis import kpis_command
 from services.allocator.commands.rules_diff import diff_command
 from services.chargeback import cli as chargeback
 from services.intake import cli as intake
@@ -62,6 +63,7 @@ allocator.rules.command("diff")(diff_command)
 app.add_typer(allocator.rules, name="rules", rich_help_panel=DAILY)
 app.add_typer(drivers, name="drivers", rich_help_panel=DAILY)
 app.command("allocations", rich_help_panel=DAILY)(allocator.allocations)
+app.command("kpis", rich_help_panel=DAILY)(kpis_command)
 app.add_typer(ledger.period, name="period", rich_help_panel=DAILY)
 app.add_typer(chargeback.app, name="invoices", rich_help_panel=DAILY)
 app.command("reconcile", rich_help_panel=DAILY)(ledger.reconcile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -15,8 +16,10 @@ from services.allocator.applying import apply
 from services.allocator.comparing import compare
 from services.allocator.domain.approval import ApproverIsAuthor
 from services.allocator.driver_api import add_driver_routes
+from services.allocator.key_figures import key_figures
 from services.allocator.loading import Bundle, RuleSetInvalid, check
 from services.allocator.store import allocations, requests, rule_sets
+from shared.events import AllocationRun, decode
 from shared.http import PERIOD, ApiError
 
 _VERSION = re.compile(r"[0-9a-f]{4,64}")
@@ -78,6 +81,15 @@ def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
             ],
             "waiting": [{"billing_period": row["billing_period"], "reason": row["reason"]} for row in waiting],
         }
+
+    @api.get("/v1/kpis", tags=["allocations"])
+    async def show_key_figures(period: Period) -> dict[str, Any]:
+        """How much of a period's cost is allocated, how, and by which rules: of its newest run."""
+        async with engine.connect() as conn:
+            newest = await allocations.newest_runs(conn, period)
+        if not newest or newest[0].figures is None:
+            raise ApiError(404, "no-key-figures", f"{period} has no run yet that kept key figures; see GET /v1/runs")
+        return key_figures(decode(AllocationRun, newest[0].body), newest[0].figures, datetime.now(UTC))
 
 
 def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:

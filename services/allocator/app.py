@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator import metrics
 from services.allocator.api import add_routes
 from services.allocator.consumer import TOPICS, RecordReader
 from services.allocator.driver_stream import keep_measurements
+from services.allocator.key_figures import key_figures
 from services.allocator.runs import Runner
 from services.allocator.settings import AllocatorSettings
-from services.allocator.store import buckets, requests
+from services.allocator.store import allocations, buckets, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.stream import LensKeeper
 from shared import topics
+from shared.events import AllocationRun, decode
 from shared.service import Service
 
 
@@ -34,3 +38,6 @@ async def _measure(conn: AsyncConnection) -> None:
     for lens_id, rows in (await buckets.count(conn)).items():
         metrics.BUCKETS.labels(lens_id).set(rows)
     metrics.WAITING.set(len(await requests.waiting(conn)))
+    for body, figures in await allocations.newest_runs(conn):
+        if figures is not None:
+            metrics.show_key_figures(key_figures(decode(AllocationRun, body), figures, datetime.now(UTC)))

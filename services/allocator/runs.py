@@ -122,7 +122,9 @@ class Runner:
         body = encode(run)
         seconds = time.monotonic() - started
         row = {"run_id": run_id, "billing_period": inputs.billing_period, "inputs": inputs.digest, "body": body}
-        await allocations.add_run(conn, row | {"seconds": round(seconds, 3)})
+        await allocations.add_run(
+            conn, row | {"seconds": round(seconds, 3)}, totals.rule_sums, [rule.id for rule in loaded.rule_set.rules]
+        )
         await enqueue(conn, STREAM_TABLES.outbox, [publishing.run(self._prefix, inputs.billing_period, run_id, body)])
         await requests.settle(conn, inputs.billing_period)
         failpoints.reach("allocator.run.written")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.allocator.domain.lines import Line
+from services.allocator.key_figures import RuleSums
 from services.allocator.planning import Inputs
 from services.allocator.store.progress import Sums
 from shared.events import AllocationRun, AllocationTotals
@@ -30,9 +31,11 @@ class RunTotals:
         self._costs = costs
         self._out = {currency: _Out() for currency in costs}
         self._hash = 0
+        self.rule_sums = RuleSums()
 
     def add(self, line: Line, content_hash: bytes) -> None:
         """Count one live line."""
+        self.rule_sums.add(line)
         out, plus = self._out[line.flow.currency], CONTEXT.add
         out.lines += 1
         if line.kind == "suspense":
