@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.applying import apply
-from services.allocator.comparing import compare
+from services.allocator.differences import compare
 from services.allocator.domain.approval import ApproverIsAuthor
 from services.allocator.driver_api import add_driver_routes
 from services.allocator.key_figures import key_figures

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from services.allocator.comparing import Section, compare
+from services.allocator.differences import Section, compare
 from services.allocator.loading import Bundle, RuleSetInvalid, load, load_bundle
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
 

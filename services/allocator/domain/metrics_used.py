@@ -11,13 +11,14 @@ from services.allocator.domain.rule_set import RuleSet
 def metrics_used(rule_set: RuleSet) -> dict[str, int]:
     """Each metric with the most days before a window that its last known values are looked for in.
 
-    A metric that stands in for another is looked for in the same way.
+    A metric that stands in for another is looked for in the window alone.
     """
     found: dict[str, int] = {}
     for pool in rule_set.pools:
         for driver in _drivers(pool.method):
-            for metric in filter(None, (driver.metric, driver.instead)):
-                found[metric] = max(found.get(metric, 0), driver.last_known_days)
+            found[driver.metric] = max(found.get(driver.metric, 0), driver.last_known_days)
+            if driver.instead:
+                found.setdefault(driver.instead, 0)
     return found
 
 

@@ -46,6 +46,6 @@ def test_methods_inside_methods_are_looked_into() -> None:
     assert used(FloorPlusVariable(Decimal(20), by(Driver("floor")), fixed)) == {"floor": 0, "rest": 0}
 
 
-def test_the_longest_look_back_of_a_metric_counts() -> None:
-    drivers = Driver("gb", last_known_days=5), Driver("seats", last_known_days=30, instead="gb"), Driver("gb")
-    assert used(*(by(driver) for driver in drivers)) == {"gb": 30, "seats": 30}
+def test_the_longest_look_back_counts_but_not_for_what_stands_in() -> None:
+    drivers = Driver("gb", last_known_days=5), Driver("seats", last_known_days=30, instead="heads"), Driver("gb")
+    assert used(*(by(driver) for driver in drivers)) == {"gb": 5, "seats": 30, "heads": 0}

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, Final
 
 from services.allocator.loading import Bundle
 from services.allocator.loading.problems import START, problems_of
@@ -19,6 +19,7 @@ from shared import documents
 from shared.documents import read_document
 
 Rows = Mapping[str, Any]
+_TRIED_IN_ORDER: Final = ("overrides", "rules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def compare(before: Bundle, after: Bundle) -> dict[str, Section]:
     lists = sorted(key for key in old.keys() | new.keys() if _has_ids(old.get(key)) or _has_ids(new.get(key)))
     found = {"settings": _section(*({key: top[key] for key in top if key not in lists} for top in (old, new)))}
     found |= {key: _section(_by_id(old.get(key)), _by_id(new.get(key))) for key in lists}
-    if "rules" in found:
-        found["rules"] = _with_moved(found["rules"], *(list(_by_id(top.get("rules"))) for top in (old, new)))
+    for key in lists:
+        if key in _TRIED_IN_ORDER:
+            found[key] = _with_moved(found[key], *(list(_by_id(top.get(key))) for top in (old, new)))
     for name in sorted(before.files.keys() | after.files.keys()):
         found[name] = _section(_table(before.files.get(name)), _table(after.files.get(name)))
     return {name: section for name, section in found.items() if section}

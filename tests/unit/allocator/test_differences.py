@@ -9,7 +9,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from apportion.cli import app
-from services.allocator.comparing import Change, Section, compare
+from services.allocator.differences import Change, Section, compare
 from services.allocator.loading import Bundle
 
 CENTERS = "cost_center_id,name,owner\nCC-1,One,ann\nCC-2,Two,bob\n"
