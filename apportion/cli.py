@@ -10,7 +10,10 @@ import typer
 from apportion import jobs, operations, stack
 from services.allocator import cli as allocator
 from services.allocator.commands.allocations import allocations
+from services.allocator.commands.drivers import drivers
 from services.allocator.commands.explain import explain_command
+from services.allocator.commands.kpis import kpis_command
+from services.allocator.commands.rules_diff import diff_command
 from services.allocator.commands.savings import savings_command
 from services.chargeback import cli as chargeback
 from services.intake import cli as intake
@@ -59,10 +62,13 @@ app.add_typer(operations.topics, name="topics", rich_help_panel=STACK)
 app.command("ingest", rich_help_panel=DAILY)(intake.ingest)
 app.command("export", rich_help_panel=DAILY)(exporting_cli.export)
 app.add_typer(intake_group, name="intake", rich_help_panel=DAILY)
+allocator.rules.command("diff")(diff_command)
 app.add_typer(allocator.rules, name="rules", rich_help_panel=DAILY)
 app.command("allocations", rich_help_panel=DAILY)(allocations)
 app.command("explain", rich_help_panel=DAILY)(explain_command)
 app.command("savings", rich_help_panel=DAILY)(savings_command)
+app.add_typer(drivers, name="drivers", rich_help_panel=DAILY)
+app.command("kpis", rich_help_panel=DAILY)(kpis_command)
 app.add_typer(ledger.period, name="period", rich_help_panel=DAILY)
 app.add_typer(chargeback.app, name="invoices", rich_help_panel=DAILY)
 app.command("reconcile", rich_help_panel=DAILY)(ledger.reconcile)

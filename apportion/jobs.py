@@ -28,8 +28,8 @@ def run_command(
                                   "issuer,invoice_id,billing_period,currency,amount.")
     ] = None,
     period: Annotated[list[str] | None, typer.Option(help="Close only this month, YYYY-MM; repeatable.")] = None,
-    prepared_by: Annotated[str, typer.Option(help="Who prepares the invoices.")] = "demo-preparer",
-    approved_by: Annotated[str, typer.Option(help="Who approves them; must be somebody else.")] = "demo-approver",
+    prepared_by: Annotated[str, typer.Option(help="Who prepares invoices and applies the rules.")] = "demo-preparer",
+    approved_by: Annotated[str, typer.Option(help="Who approves both; must be somebody else.")] = "demo-approver",
     keep_stack: Annotated[bool, typer.Option(help="Keep the stack's data in OUT/.stack.")] = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip

@@ -128,7 +128,8 @@ class Steps:
     def all(self) -> None:
         """Rules, costs, then every period, oldest first."""
         try:
-            self._services["allocator"].post("/v1/rule-sets", self._job.bundle | {"applied_by": self._job.prepared_by})
+            people = {"applied_by": self._job.prepared_by, "approved_by": self._job.approved_by}
+            self._services["allocator"].post("/v1/rule-sets", self._job.bundle | people)
             with self._outcome.timed("ingest"):
                 delivery = self._ingest()
         except Refused as error:

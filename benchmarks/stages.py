@@ -121,7 +121,7 @@ def _stream(stack: Stack, service: str, rules: Path, rows: int, instance: int = 
     name = stack.start(service, instance=instance)
     pid, url = _pid(stack, name), stack.url(name)
     if service == "allocator":
-        body = checked_bundle(rules) | {"applied_by": "benchmark"}
+        body = checked_bundle(rules) | {"applied_by": "benchmark", "approved_by": "benchmark approver"}
         Remote("allocator", url).post("/v1/rule-sets", body)
 
     def events() -> int:

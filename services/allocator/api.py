@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, Query
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
-from sqlalchemy.ext.asyncio import AsyncEngine
+from pydantic import BaseModel, Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.applying import apply
+from services.allocator.differences import compare
+from services.allocator.domain.approval import ApproverIsAuthor
+from services.allocator.driver_api import add_driver_routes
+from services.allocator.key_figures import key_figures
 from services.allocator.loading import Bundle, RuleSetInvalid, check
 from services.allocator.store import allocations, requests, rule_sets
+from shared.events import AllocationRun, decode
 from shared.http import PERIOD, ApiError
 
 _VERSION = re.compile(r"[0-9a-f]{4,64}")
@@ -36,15 +42,20 @@ class BundleBody(BaseModel):
         return Bundle(self.document, self.files, self.document_name)
 
 
-class Application(BundleBody):
-    """A rule set to apply, and who does."""
+Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
-    applied_by: str = Field(min_length=1, max_length=200)
+
+class Application(BundleBody):
+    """A rule set to apply, its author, and who approves it, who must be somebody else."""
+
+    applied_by: Person
+    approved_by: Person
 
 
 def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
     """Add the allocator's routes."""
     _rule_set_routes(api, engine, prefix)
+    add_driver_routes(api, engine, prefix)
 
     @api.get("/v1/allocations", tags=["allocations"])
     async def list_allocations(
@@ -71,6 +82,15 @@ def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
             "waiting": [{"billing_period": row["billing_period"], "reason": row["reason"]} for row in waiting],
         }
 
+    @api.get("/v1/kpis", tags=["allocations"])
+    async def show_key_figures(period: Period) -> dict[str, Any]:
+        """How much of a period's cost is allocated, how, and by which rules: of its newest run."""
+        async with engine.connect() as conn:
+            newest = await allocations.newest_runs(conn, period)
+        if not newest or newest[0].figures is None:
+            raise ApiError(404, "no-key-figures", f"{period} has no run yet that kept key figures; see GET /v1/runs")
+        return key_figures(decode(AllocationRun, newest[0].body), newest[0].figures, datetime.now(UTC))
+
 
 def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
     @api.post("/v1/rule-sets/check", tags=["rule sets"])
@@ -88,7 +108,9 @@ def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
     async def apply_rule_set(body: Application) -> dict[str, Any]:
         """Apply a rule set: it is in force for every billing period from its effective_from on."""
         try:
-            loaded = await apply(engine, prefix, body.bundle(), body.applied_by)
+            loaded = await apply(engine, prefix, body.bundle(), body.applied_by, body.approved_by)
+        except ApproverIsAuthor as error:
+            raise ApiError(409, "approver-is-author", str(error)) from None
         except RuleSetInvalid as error:
             raise ApiError(422, error.code, str(error)) from None
         rules = loaded.rule_set
@@ -103,15 +125,42 @@ def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
         async with engine.connect() as conn:
             return list(await rule_sets.listing(conn))
 
+    @api.get("/v1/rule-sets/in-force", tags=["rule sets"])
+    async def show_in_force(period: Period) -> dict[str, Any]:
+        """The rule set that applies to a billing period, with its document and tables."""
+        async with engine.connect() as conn:
+            version = await rule_sets.in_force(conn, period)
+            if version is None:
+                raise ApiError(404, "unknown-rule-set", f"no rule set applies to {period}")
+            return await _shown(conn, version)
+
+    @api.get("/v1/rule-sets/diff", tags=["rule sets"])
+    async def diff_rule_sets(
+        before: Annotated[str, Query(alias="from")], after: Annotated[str, Query(alias="to")]
+    ) -> dict[str, Any]:
+        """What differs between two applied rule sets, each by the first digits of its version."""
+        async with engine.connect() as conn:
+            old, new = await _shown(conn, before), await _shown(conn, after)
+        found = await run_in_threadpool(compare, _bundle(old), _bundle(new))
+        sections = {name: section.as_json() for name, section in found.items()}
+        return {"from": old["version"], "to": new["version"], "differences": sections}
+
     @api.get("/v1/rule-sets/{version}", tags=["rule sets"])
     async def show_rule_set(version: str) -> dict[str, Any]:
         """One applied rule set with its document and tables; the first digits of the version are enough."""
         async with engine.connect() as conn:
-            known = [row for row in await rule_sets.listing(conn) if row["version"].startswith(version)]
-            if not _VERSION.fullmatch(version) or len(known) != 1:
-                raise ApiError(
-                    404, "unknown-rule-set", f"{len(known)} rule sets have a version that begins {version!r}"
-                )
-            bundle = await rule_sets.bundle(conn, known[0]["version"])
-        assert bundle is not None
-        return known[0] | bundle.as_json()
+            return await _shown(conn, version)
+
+
+async def _shown(conn: AsyncConnection, version: str) -> dict[str, Any]:
+    """An applied rule set by the first digits of its version."""
+    known = [row for row in await rule_sets.listing(conn) if row["version"].startswith(version)]
+    if not _VERSION.fullmatch(version) or len(known) != 1:
+        raise ApiError(404, "unknown-rule-set", f"{len(known)} rule sets have a version that begins {version!r}")
+    bundle = await rule_sets.bundle(conn, known[0]["version"])
+    assert bundle is not None
+    return known[0] | bundle.as_json()
+
+
+def _bundle(shown: dict[str, Any]) -> Bundle:
+    return Bundle(shown["document"], shown["files"], shown["document_name"])

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator import metrics
 from services.allocator.api import add_routes
 from services.allocator.consumer import TOPICS, RecordReader
+from services.allocator.driver_stream import keep_measurements
 from services.allocator.explaining.api import add_explanation_routes
+from services.allocator.key_figures import key_figures
 from services.allocator.runs import Runner
 from services.allocator.settings import AllocatorSettings
 from services.allocator.simulating.api import add_simulation_routes
-from services.allocator.store import buckets, requests
+from services.allocator.store import allocations, buckets, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.stream import LensKeeper
+from shared import topics
+from shared.events import AllocationRun, decode
 from shared.service import Service
 
 
@@ -22,6 +28,7 @@ def build(settings: AllocatorSettings) -> Service:
     service = Service(SERVICE, settings, settings.allocator_http_port)
     service.use_tables(STREAM_TABLES)
     service.add_stream("records", TOPICS, RecordReader(settings.topic_prefix), batch_records_max=1_000)
+    service.add_stream("drivers", [topics.DRIVERS.name], keep_measurements, batch_records_max=5_000)
     service.add_background("lenses", LensKeeper(service, settings.allocator_batch_events).run)
     service.add_background("runs", Runner(service.engine, settings.topic_prefix).run)
     service.add_measuring(_measure)
@@ -35,3 +42,6 @@ async def _measure(conn: AsyncConnection) -> None:
     for lens_id, rows in (await buckets.count(conn)).items():
         metrics.BUCKETS.labels(lens_id).set(rows)
     metrics.WAITING.set(len(await requests.waiting(conn)))
+    for body, figures in await allocations.newest_runs(conn):
+        if figures is not None:
+            metrics.show_key_figures(key_figures(decode(AllocationRun, body), figures, datetime.now(UTC)))

@@ -7,6 +7,7 @@ import asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.allocator import publishing
+from services.allocator.domain.approval import check_two_people
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.loading import Bundle, LoadedRuleSet, load
 from services.allocator.store import lenses, requests, rule_sets
@@ -15,19 +16,21 @@ from shared.database import lock_transaction
 from shared.outbox import enqueue
 
 
-async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: str) -> LoadedRuleSet:
+async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: str, approved_by: str) -> LoadedRuleSet:
     """Check a bundle, keep and publish it, have its dimensions collected, and ask for new runs.
 
     Applying what is applied already publishes nothing new and makes it the newest again.
 
     Raises:
+        ApproverIsAuthor: if one person would do both.
         RuleSetInvalid: with everything that is wrong; then nothing was done.
     """
+    check_two_people(applied_by, approved_by)
     loaded = await asyncio.to_thread(load, bundle)
     async with engine.begin() as conn:
         await lock_transaction(conn, SERVICE, "rule sets")
         known = await rule_sets.bundle(conn, loaded.version) is not None
-        version = await rule_sets.apply(conn, bundle, loaded, applied_by)
+        version = await rule_sets.apply(conn, bundle, loaded, applied_by, approved_by)
         cost_centers = await rule_sets.keep_cost_centers(conn, loaded)
         out = [publishing.cost_center(prefix, cost_center) for cost_center in cost_centers]
         if not known:

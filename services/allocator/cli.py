@@ -44,7 +44,8 @@ def check_command(file: RuleFile, as_json: Json = False) -> None:
 @rules.command("apply")
 def apply_command(
     file: RuleFile,
-    applied_by: Annotated[str | None, typer.Option(help="Who applies it; your user name by default.")] = None,
+    approved_by: Annotated[str, typer.Option(help="Who approves the change; must not be its author.")],
+    applied_by: Annotated[str | None, typer.Option(help="The author; your user name by default.")] = None,
     as_json: Json = False,
 ) -> None:
     """Apply a rule set to every billing period from its effective_from on.
@@ -53,7 +54,10 @@ def apply_command(
     that has not been collected so far, the costs are read again first: see `apportion allocations YYYY-MM --runs`.
     """
     bundle = _bundle(file)
-    body = bundle.as_json() | {"applied_by": applied_by or getpass.getuser()}
+    body = bundle.as_json() | {
+        "applied_by": applied_by or getpass.getuser(),
+        "approved_by": approved_by,
+    }
     found = _ALLOCATOR.post("/v1/rule-sets", body)
     if as_json:
         print_json(found)
@@ -80,10 +84,10 @@ def show_command(
     if as_json:
         print_json(found)
         return
-    table = new_table("name", "version", "from", "basis", "applied by", "applied at")
+    table = new_table("name", "version", "from", "basis", "applied by", "approved by", "applied at")
     for row in found:
         table.add_row(row["name"], row["version"][:12], row["effective_from"], row["basis"], row["applied_by"],
-                      row["applied_at"])  # fmt: skip
+                      row["approved_by"] or "", row["applied_at"])  # fmt: skip
     out.print(table)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import Gauge, Histogram
 
@@ -22,6 +22,32 @@ SUSPENSE: Final = Gauge("apportion_allocator_suspense_amount", "Of the last run,
 LINES: Final = Gauge("apportion_allocator_lines", "Live lines of the last run", ["period", "currency"])
 BUCKETS: Final = Gauge("apportion_allocator_buckets", "Bucket rows", ["lens"])
 WAITING: Final = Gauge("apportion_allocator_runs_waiting", "Billing periods that wait for a run")
+COST_RATIO: Final = Gauge(
+    "apportion_allocator_cost_ratio",
+    "Part of the cost by kind: direct, shared, suspense",
+    ["period", "currency", "kind"],
+)
+ALLOCATED_RATIO: Final = Gauge(
+    "apportion_allocator_allocated_ratio", "Part of the cost that has an owner", ["period", "currency"]
+)
+SUSPENSE_DAYS: Final = Gauge(
+    "apportion_allocator_suspense_age_days", "Days that there has been cost in suspense", ["period", "currency"]
+)
+RULES_UNMATCHED: Final = Gauge("apportion_allocator_rules_unmatched", "Rules that matched nothing", ["period"])
+
+
+def show_key_figures(found: dict[str, Any]) -> None:
+    """Set the metrics to a period's key figures; without cost there are no ratios."""
+    period = found["billing_period"]
+    RULES_UNMATCHED.labels(period).set(len(found["rules_unmatched"]))
+    for one in found["currencies"]:
+        currency = one["currency"]
+        SUSPENSE_DAYS.labels(period, currency).set(one["suspense_days"] or 0)
+        if one["allocated_percent"] is None:
+            continue
+        ALLOCATED_RATIO.labels(period, currency).set(float(one["allocated_percent"]) / 100)
+        for kind in ("direct", "shared", "suspense"):
+            COST_RATIO.labels(period, currency, kind).set(float(one[f"{kind}_percent"]) / 100)
 
 
 def show(run: AllocationRun, seconds: float) -> None:

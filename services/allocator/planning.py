@@ -19,12 +19,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator.domain.buckets import Bucket, Buckets
 from services.allocator.domain.dimensions import dimensions_used
+from services.allocator.domain.drivers import Drivers, Window
+from services.allocator.domain.metrics_used import metrics_used
+from services.allocator.domain.rule_set import RuleSet
 from services.allocator.lens import Lens
 from services.allocator.loading import LoadedRuleSet, load
-from services.allocator.store import allocations, buckets, lenses, progress, records, rule_sets
+from services.allocator.store import allocations, buckets, drivers, lenses, progress, records, rule_sets
 from services.allocator.store.progress import Sums
 from shared.events import AllocationRun, Delivery, Period, decode
-from shared.money import CONTEXT
+from shared.money import CONTEXT, text
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The driver measurements that a run may look at, and the ordinal of the last one that had arrived.
+
+    The hash is over exactly those: a change of anything else restates nothing.
+    """
+
+    drivers: Drivers
+    drivers_hash: str
+    ordinal: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +52,16 @@ class Inputs:
     loaded: LoadedRuleSet
     lens: Lens
     deliveries: tuple[str, ...]
+    measured: Measured | None = None
 
     @property
     def digest(self) -> str:
         """Equal for runs that must have equal results."""
-        key = [self.billing_period, self.kind, self.close_id, self.loaded.version, self.lens.lens_id, self.deliveries]
+        key: list[object] = [
+            self.billing_period, self.kind, self.close_id, self.loaded.version, self.lens.lens_id, self.deliveries
+        ]  # fmt: skip
+        if self.measured is not None:
+            key.append(self.measured.drivers_hash)
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
     def run_id(self, times_before: int) -> str:
@@ -89,6 +109,7 @@ async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | N
     inputs = Inputs(
         billing_period, "final" if closing else "preview", period.close_id if closing and period else None, loaded,
         row.lens, tuple(sorted(delivery.delivery_id for delivery in deliveries)),
+        await measured_for(conn, loaded.rule_set, billing_period),
     )  # fmt: skip
     return await _with_costs(conn, inputs, deliveries)
 
@@ -111,6 +132,20 @@ async def _with_costs(
         have, wanted = (sum(sums[0] for sums in found.values()) for found in (costs, said))
         return Waiting(f"{have} events are in, {wanted} belong to the deliveries: another delivery is still arriving")
     return Plan(inputs, Buckets(inputs.billing_period, inputs.lens.dimensions, rows), costs)
+
+
+async def measured_for(conn: AsyncConnection, rule_set: RuleSet, billing_period: str) -> Measured | None:
+    """What the rules may look at of the drivers; None if they look at none."""
+    used = metrics_used(rule_set)
+    if not used:
+        return None
+    found = await drivers.of_run(conn, used, Window.of_month(billing_period))
+    key = [
+        [metric, subject, text(quantity), window.start.isoformat(), window.end.isoformat()]
+        for metric, (subject, quantity, window) in sorted(found)
+    ]
+    hashed = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+    return Measured(Drivers.of(found), hashed, await drivers.last_ordinal(conn))
 
 
 def _deliveries(known: Sequence[Delivery], period: Period | None, billing_period: str) -> Sequence[Delivery] | Waiting:

@@ -15,7 +15,7 @@ from services.allocator.domain.buckets import GRAIN
 from services.allocator.domain.lines import Line, Share, Step
 from services.allocator.domain.rule_set import CHARGE_DAY
 from shared import topics
-from shared.events import Allocation, CostCenter, RuleSetVersion, decode, encode
+from shared.events import Allocation, CostCenter, DriverMeasurement, RuleSetVersion, decode, encode
 from shared.events.base import Contract
 from shared.money import ZERO, text
 from shared.publisher import Outgoing, cloud_event_headers
@@ -114,6 +114,12 @@ def cost_center(prefix: str, record: CostCenter) -> Outgoing:
     """A cost center for its topic."""
     event_id = f"{record.cost_center_id}/{record.revision}"
     return _record(prefix + topics.COST_CENTERS.name, record.cost_center_id, "finops.cost-center.v1", event_id, record)
+
+
+def driver(prefix: str, record: DriverMeasurement) -> Outgoing:
+    """A driver measurement for its topic."""
+    key = record.measurement_id
+    return _record(prefix + topics.DRIVERS.name, key, "finops.driver.v1", f"{key}/{record.revision}", record)
 
 
 def rule_set(prefix: str, record: RuleSetVersion) -> Outgoing:

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.allocator import metrics, publishing
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.conservation import ConservationBroken
+from services.allocator.domain.drivers import NO_DRIVERS
 from services.allocator.domain.lines import Line
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.planning import Inputs, Plan, Waiting, plan
@@ -106,7 +107,8 @@ class Runner:
         inputs = work.inputs
         loaded = inputs.loaded
         try:
-            lines = await asyncio.to_thread(allocate, work.buckets, loaded.rule_set, loaded.cost_centers)
+            drivers = inputs.measured.drivers if inputs.measured else NO_DRIVERS
+            lines = await asyncio.to_thread(allocate, work.buckets, loaded.rule_set, loaded.cost_centers, drivers)
         except CannotDivide as error:
             await _explain(conn, inputs.billing_period, reason, str(error), inputs.digest)
             return None
@@ -120,7 +122,9 @@ class Runner:
         body = encode(run)
         seconds = time.monotonic() - started
         row = {"run_id": run_id, "billing_period": inputs.billing_period, "inputs": inputs.digest, "body": body}
-        await allocations.add_run(conn, row | {"seconds": round(seconds, 3)})
+        await allocations.add_run(
+            conn, row | {"seconds": round(seconds, 3)}, totals.rule_sums, [rule.id for rule in loaded.rule_set.rules]
+        )
         await enqueue(conn, STREAM_TABLES.outbox, [publishing.run(self._prefix, inputs.billing_period, run_id, body)])
         await requests.settle(conn, inputs.billing_period)
         failpoints.reach("allocator.run.written")

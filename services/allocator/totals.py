@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.allocator.domain.lines import Line
+from services.allocator.key_figures import RuleSums
 from services.allocator.planning import Inputs
 from services.allocator.store.progress import Sums
 from shared.events import AllocationRun, AllocationTotals
@@ -30,9 +31,11 @@ class RunTotals:
         self._costs = costs
         self._out = {currency: _Out() for currency in costs}
         self._hash = 0
+        self.rule_sums = RuleSums()
 
     def add(self, line: Line, content_hash: bytes) -> None:
         """Count one live line."""
+        self.rule_sums.add(line)
         out, plus = self._out[line.flow.currency], CONTEXT.add
         out.lines += 1
         if line.kind == "suspense":
@@ -51,6 +54,8 @@ class RunTotals:
             rule_set=rules.name, rule_set_version=inputs.loaded.version, basis=rules.basis,
             deliveries=list(inputs.deliveries), totals=[self._totals(currency) for currency in sorted(self._costs)],
             lines_hash=f"{self._hash:064x}", changed_lines=changed_lines,
+            drivers_hash=inputs.measured.drivers_hash if inputs.measured else None,
+            drivers_ordinal=inputs.measured.ordinal if inputs.measured else None,
         )  # fmt: skip
 
     def _totals(self, currency: str) -> AllocationTotals:

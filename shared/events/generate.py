@@ -63,7 +63,8 @@ CONTRACTS: Final[dict[TopicSpec, type[Contract]]] = {
     COSTS: CostEvent, DELIVERIES: Delivery, HOLDS: DeliveryHold, PROVIDER_INVOICES: ProviderInvoice,
     INVOICE_DETAILS: InvoiceDetail, PROVIDER_PERIODS: ProviderBillingPeriod, CONTRACT_COMMITMENTS: ContractCommitment,
     DRIVERS: DriverMeasurement, COST_CENTERS: CostCenter, RULES: RuleSetVersion, ALLOCATIONS: Allocation,
-    ALLOCATION_RUNS: AllocationRun, INVOICES: Invoice, INVOICE_RUNS: InvoiceRun, PERIODS: Period, RECONCILIATIONS: Reconciliation,
+    ALLOCATION_RUNS: AllocationRun, INVOICES: Invoice, INVOICE_RUNS: InvoiceRun, PERIODS: Period,
+    RECONCILIATIONS: Reconciliation,
 }  # fmt: skip
 
 _ROWS: Final[dict[type[Contract], tuple[str, Dataset]]] = {

@@ -59,7 +59,7 @@ def test_held_then_blocked_then_released_then_closed(private_stack: Callable[[],
         assert done.returncode == exit_code, done.stdout + done.stderr
         return done
 
-    run("rules", "apply", tmp_path / "given" / "rules.yaml")
+    run("rules", "apply", tmp_path / "given" / "rules.yaml", "--approved-by", "ben")
     run("ingest", tmp_path / "given" / "focus.csv.gz", "--source", "cloud")
     run("ingest", tmp_path / "cut.csv", "--source", "cloud", exit_code=3)
     (held,) = [one for one in json.loads(run("intake", "deliveries", "--json").stdout) if one["state"] == "held"]

@@ -134,7 +134,9 @@ def _consumed(
     outcome = Outcome()
     with ExitStack() as connections:
         services = {name: connections.enter_context(Remote(name, stack.url(name))) for name in _CONSUMERS}
-        services["allocator"].post("/v1/rule-sets", job.bundle | {"applied_by": job.prepared_by})
+        services["allocator"].post(
+            "/v1/rule-sets", job.bundle | {"applied_by": job.prepared_by, "approved_by": job.approved_by}
+        )
         asyncio.run(_publish(stack.bootstrap, events, deliveries, invoices))
         steps = Steps(job, services, outcome, lambda _: None, lambda: None)
         for period in sorted({total.billing_period for one in deliveries for total in one.snapshot}):

@@ -9,6 +9,7 @@ from sqlalchemy import Text, any_, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.allocator.key_figures import RuleSums
 from services.allocator.publishing import LineContent
 from services.allocator.store.copying import copy_and_execute
 from services.allocator.store.tables import allocations, runs
@@ -39,6 +40,13 @@ class ChangedLine(NamedTuple):
     revision: int
     live: bool
     body: bytes
+
+
+class NewestRun(NamedTuple):
+    """A run's contract bytes, and what key figures are made from, unless it is from before they were kept."""
+
+    body: bytes
+    figures: dict[str, Any] | None
 
 
 async def known(conn: AsyncConnection, billing_period: str) -> dict[str, KnownLine]:
@@ -97,9 +105,21 @@ async def times_run(conn: AsyncConnection, inputs: str) -> int:
     return int(await conn.scalar(select(func.count()).where(runs.c.inputs == inputs)) or 0)
 
 
-async def add_run(conn: AsyncConnection, row: dict[str, Any]) -> None:
-    """Keep a finished run."""
-    await conn.execute(insert(runs).values(row))
+async def add_run(conn: AsyncConnection, row: dict[str, Any], sums: RuleSums, rule_ids: Sequence[str]) -> None:
+    """Keep a finished run, with what key figures are made from."""
+    now = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
+    before = next(iter(await newest_runs(conn, row["billing_period"])), None)
+    figures = sums.figures(rule_ids, before.figures if before else None, now)
+    await conn.execute(insert(runs).values(row | {"finished_at": now, "figures": figures}))
+
+
+async def newest_runs(conn: AsyncConnection, billing_period: str | None = None) -> list[NewestRun]:
+    """The newest run of one or of every billing period."""
+    newest = select(func.max(runs.c.ordinal)).group_by(runs.c.billing_period)
+    if billing_period is not None:
+        newest = newest.where(runs.c.billing_period == billing_period)
+    query = select(runs.c.body, runs.c.figures).where(runs.c.ordinal.in_(newest)).order_by(runs.c.billing_period)
+    return [NewestRun(row.body, row.figures) for row in await conn.execute(query)]
 
 
 async def run_list(conn: AsyncConnection, billing_period: str | None, limit: int) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.allocator.store.tables import buckets, run_requests
+from services.allocator.store.tables import buckets, run_requests, runs
 
 
 async def add(conn: AsyncConnection, billing_periods: Iterable[str]) -> None:
@@ -25,6 +25,12 @@ async def add_all_with_cost(conn: AsyncConnection, effective_from: str) -> None:
     """Ask for a run of every period with cost that a rule set may concern."""
     query = select(buckets.c.billing_period).distinct().where(buckets.c.billing_period >= effective_from)
     await add(conn, await conn.scalars(query))
+
+
+async def known_periods(conn: AsyncConnection) -> list[str]:
+    """Every period that has had a run or asks for one."""
+    query = select(runs.c.billing_period).union(select(run_requests.c.billing_period))
+    return list(await conn.scalars(query.order_by("billing_period")))
 
 
 async def waiting(conn: AsyncConnection, billing_period: str | None = None) -> list[dict[str, Any]]:

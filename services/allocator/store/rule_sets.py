@@ -9,28 +9,35 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.allocator.domain.metrics_used import metrics_used
 from services.allocator.loading import Bundle, LoadedRuleSet
 from services.allocator.store.tables import cost_centers, rule_sets
 from shared.events import CostCenter, RuleSetVersion
 
-_LISTED = [rule_sets.c[name] for name in ("version", "name", "effective_from", "basis", "applied_by", "applied_at")]
+_LISTED = [
+    rule_sets.c[name]
+    for name in ("version", "name", "effective_from", "basis", "applied_by", "approved_by", "applied_at")
+]
 
 
-async def apply(conn: AsyncConnection, bundle: Bundle, loaded: LoadedRuleSet, applied_by: str) -> RuleSetVersion:
-    """Make a rule set the newest one; a version that was applied before keeps its row and becomes the newest again."""
+async def apply(
+    conn: AsyncConnection, bundle: Bundle, loaded: LoadedRuleSet, applied_by: str, approved_by: str
+) -> RuleSetVersion:
+    """Make a rule set the newest one; one that was applied before becomes the newest again, by who says so now."""
     rules = loaded.rule_set
     newest = await conn.scalar(select(func.coalesce(func.max(rule_sets.c.ordinal), 0) + 1))
     row: dict[str, Any] = {
         "version": loaded.version, "name": rules.name, "effective_from": rules.effective_from, "basis": rules.basis,
-        "applied_by": applied_by, "ordinal": newest, "document_name": bundle.document_name,
-        "document": bundle.document, "files": dict(bundle.files),
+        "applied_by": applied_by, "approved_by": approved_by, "ordinal": newest,
+        "document_name": bundle.document_name, "document": bundle.document, "files": dict(bundle.files),
+        "metrics": metrics_used(rules),
     }  # fmt: skip
-    again = {"ordinal": newest, "applied_at": func.clock_timestamp()}
+    again = {name: row[name] for name in ("ordinal", "applied_by", "approved_by", "metrics")}
+    again["applied_at"] = func.clock_timestamp()
     await conn.execute(insert(rule_sets).values(row).on_conflict_do_update(index_elements=["version"], set_=again))
-    first = await conn.scalar(select(rule_sets.c.applied_by).where(rule_sets.c.version == loaded.version))
     return RuleSetVersion(
         name=rules.name, version=loaded.version, effective_from=rules.effective_from, basis=rules.basis,
-        applied_by=first or applied_by, document=bundle.document,
+        applied_by=applied_by, approved_by=approved_by, document=bundle.document,
     )  # fmt: skip
 
 
@@ -52,6 +59,14 @@ async def keep_cost_centers(conn: AsyncConnection, loaded: LoadedRuleSet) -> lis
         ]
         await conn.execute(statement.on_conflict_do_update(index_elements=["cost_center_id"], set_=update), rows)
     return changed
+
+
+async def all_metrics_used(conn: AsyncConnection) -> dict[str, int]:
+    """The driver metrics that any rule set uses, with their most days of look-back."""
+    found: dict[str, int] = {}
+    for used in await conn.scalars(select(rule_sets.c.metrics)):
+        found |= {metric: max(days, found.get(metric, 0)) for metric, days in used.items()}
+    return found
 
 
 async def in_force(conn: AsyncConnection, billing_period: str) -> str | None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -84,11 +85,13 @@ rule_sets = Table(
     Column("effective_from", Text, nullable=False),
     Column("basis", Text, nullable=False),
     Column("applied_by", Text, nullable=False),
+    Column("approved_by", Text, comment="null: applied before two people were asked for"),
     Column("applied_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     Column("ordinal", BigInteger, nullable=False, comment="rises with every time it is applied"),
     Column("document_name", Text, nullable=False),
     Column("document", Text, nullable=False),
     Column("files", JSONB, nullable=False),
+    Column("metrics", JSONB, nullable=False, server_default="{}", comment="driver metrics it uses: days of look-back"),
 )
 
 cost_centers = Table(
@@ -123,6 +126,7 @@ runs = Table(
     Column("body", LargeBinary, nullable=False),
     Column("finished_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     Column("seconds", Numeric(12, 3), nullable=False),
+    Column("figures", JSONB, comment="what key figures are made from; null: finished before they were kept"),
 )
 
 run_requests = Table(
@@ -132,4 +136,42 @@ run_requests = Table(
     Column("requested_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     Column("reason", Text, nullable=False, server_default="", comment="what the run is waiting for"),
     Column("failed_inputs", Text, comment="what the last try failed on; tried again when it changes"),
+)
+
+driver_revisions = Table(
+    "driver_revisions",
+    METADATA,
+    Column("ordinal", BigInteger, primary_key=True, autoincrement=False, comment="counts arrivals from 1"),
+    Column("measurement_id", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("quantity", AMOUNT, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("window_start", DateTime(timezone=True), nullable=False),
+    Column("window_end", DateTime(timezone=True), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("content_hash", Text, nullable=False, comment="sha256 of the record without revision"),
+    Column("superseded_by", BigInteger, comment="ordinal of the next revision; null: in force"),
+    Index(
+        "uq_driver_revisions_in_force", "measurement_id", unique=True, postgresql_where=text("superseded_by IS NULL")
+    ),
+    Index("ix_driver_revisions_window", "metric", "window_end"),
+)
+
+driver_metrics = Table(
+    "driver_metrics",
+    METADATA,
+    Column("metric", Text, primary_key=True),
+    Column("unit", Text, nullable=False),
+    Column("measurements", BigInteger, nullable=False, comment="in force and not withdrawn"),
+)
+
+driver_writes = Table(
+    "driver_writes",
+    METADATA,
+    Column("measurement_id", Text, primary_key=True, comment="written by this service and not read back yet"),
+    Column("revision", Integer, nullable=False),
+    Column("content_hash", Text, nullable=False),
 )

@@ -15,6 +15,7 @@ from services.allocator.loading import Bundle, load
 from shared.events import Allocation
 from tests.integration.allocator.world import PERIOD
 
+PEOPLE = {"applied_by": "ann", "approved_by": "ben"}
 CENTERS = "cost_center_id,name,owner\nCC-1,One,ann\nCC-2,Two,bob\nCC-3,Three,cid\n"
 RULES = """
 name: small
@@ -38,7 +39,7 @@ def bundle(document: str = RULES) -> Bundle:
 
 async def apply(http: httpx.AsyncClient, document: str = RULES) -> str:
     """Apply a rule set; its version."""
-    response = await http.post("/v1/rule-sets", json=bundle(document).as_json() | {"applied_by": "ann"})
+    response = await http.post("/v1/rule-sets", json=bundle(document).as_json() | PEOPLE)
     assert response.status_code == 201, response.text
     return str(response.json()["version"])
 

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from shared import topics
 from shared.database import create_engine
-from tests.integration.allocator.month import BY_TAG, apply, bundle, costs, expected, facts
-from tests.integration.allocator.world import World, until
+from tests.integration.allocator.month import BY_TAG, PEOPLE, apply, bundle, costs, expected, facts
+from tests.integration.allocator.world import PERIOD, World, until
 
 
 async def test_a_delivery_becomes_allocations_whose_run_agrees_with_them(world: World) -> None:
@@ -166,9 +166,52 @@ async def test_a_wrong_rule_set_is_refused_with_its_lines(world: World) -> None:
     wrong = bundle().as_json() | {"document": str(bundle().document).replace("CC-2}", "CC-9}")}
 
     checked = await allocator.http.post("/v1/rule-sets/check", json=wrong)
-    refused = await allocator.http.post("/v1/rule-sets", json=wrong | {"applied_by": "ann"})
+    refused = await allocator.http.post("/v1/rule-sets", json=wrong | PEOPLE)
 
     (error,) = checked.json()["errors"]
     assert (error["line"], error["rule"], error["message"]) == (9, "two", "unknown cost center 'CC-9'")
     assert refused.status_code == 422
     assert "rules.yaml:9: two: unknown cost center 'CC-9'" in refused.json()["error"]["message"]
+
+
+async def test_two_applied_rule_sets_are_compared_and_the_one_in_force_is_shown(world: World) -> None:
+    allocator = await world.start()
+    first, second = await apply(allocator.http), await apply(allocator.http, BY_TAG)
+
+    compared = await allocator.http.get("/v1/rule-sets/diff", params={"from": first[:8], "to": second[:8]})
+    in_force = await allocator.http.get("/v1/rule-sets/in-force", params={"period": "2026-01"})
+    before_all = await allocator.http.get("/v1/rule-sets/in-force", params={"period": "2025-12"})
+
+    assert compared.json() == {
+        "from": first,
+        "to": second,
+        "differences": {"rules": {"added": ["by-tag"], "removed": [], "changed": [], "moved": []}},
+    }
+    assert (in_force.json()["version"], in_force.json()["document"]) == (second, BY_TAG)
+    assert before_all.status_code == 404
+
+
+async def test_key_figures_are_those_of_the_newest_run(world: World) -> None:
+    allocator = await world.start()
+    await apply(allocator.http)
+    nothing = await allocator.http.get("/v1/kpis", params={"period": PERIOD})
+    await world.deliver(costs(60))
+    run = await world.run_of(allocator, lambda run: True)
+
+    found = (await allocator.http.get("/v1/kpis", params={"period": PERIOD})).json()
+
+    assert (nothing.status_code, nothing.json()["error"]["code"]) == (404, "no-key-figures")
+    assert (found["run_id"], found["rules_unmatched"]) == (run["run_id"], [])
+    (usd,) = found["currencies"]
+    assert usd["suspense"] == run["totals"][0]["suspense_effective"]
+    assert Decimal(usd["direct"]) + Decimal(usd["shared"]) == Decimal(run["totals"][0]["allocated_effective"])
+    assert usd["suspense_days"] == 0
+    assert {row["rule_id"] for row in found["by_rule"]} == {"tax", "one", "two", "fallback"}
+
+    newcomer = await world.start()
+
+    async def shown() -> bool | None:
+        said = (await newcomer.http.get("/metrics")).text
+        return 'apportion_allocator_cost_ratio{currency="USD",kind="suspense",period="2026-01"}' in said or None
+
+    await until(shown, "the gauges of a process that made no run show it")

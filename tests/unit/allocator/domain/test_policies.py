@@ -110,6 +110,6 @@ def test_a_pool_without_detail_stands_for_the_services_it_holds() -> None:
 
     assert len(kept) == 9
     assert sorted((line.cost_center, line.flow.origin[3], line.billed_cost) for line in collapsed) == [
-        ("A", "p", 3), ("B", "p", 3), ("C", "p", 3),
+        ("A", "pool:p", 3), ("B", "pool:p", 3), ("C", "pool:p", 3),
     ]  # fmt: skip
     assert lines_of([Pool("p", Even(ALL), keep_detail=False)], rows) == []

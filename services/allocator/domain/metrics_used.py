@@ -1,0 +1,35 @@
+"""The driver metrics that a run of a rule set may look at: what it has to be given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.allocator.domain.pool import ByDrivers, Driver, FixedAmount, FloorPlusVariable, Method, UsageRate
+from services.allocator.domain.rule_set import RuleSet
+
+
+def metrics_used(rule_set: RuleSet) -> dict[str, int]:
+    """Each metric with the most days before a window that its last known values are looked for in.
+
+    A metric that stands in for another is looked for in the window alone.
+    """
+    found: dict[str, int] = {}
+    for pool in rule_set.pools:
+        for driver in _drivers(pool.method):
+            found[driver.metric] = max(found.get(driver.metric, 0), driver.last_known_days)
+            if driver.instead:
+                found.setdefault(driver.instead, 0)
+    return found
+
+
+def _drivers(method: Method) -> Iterator[Driver]:
+    match method:
+        case ByDrivers(drivers=drivers):
+            yield from drivers
+        case UsageRate(driver=driver):
+            yield driver
+        case FixedAmount(rest=rest):
+            yield from _drivers(rest)
+        case FloorPlusVariable(floor=floor, variable=variable):
+            yield from _drivers(floor)
+            yield from _drivers(variable)

@@ -1,0 +1,184 @@
+"""Driver measurements: every revision that arrived, numbered; one of each measurement is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, Text, any_, bindparam, cast, delete, func, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.allocator.domain.drivers import Measurement, Window
+from services.allocator.store.copying import copy_and_execute
+from services.allocator.store.tables import driver_metrics, driver_revisions, driver_writes
+
+_STAGED = {
+    "ordinal": "bigint", "measurement_id": "text", "revision": "int", "metric": "text", "subject": "text",
+    "quantity": "text", "unit": "text", "window_start": "timestamptz", "window_end": "timestamptz", "source": "text",
+    "withdrawn": "boolean", "content_hash": "text", "superseded_by": "bigint",
+}  # fmt: skip
+_INSERT = f"""
+    INSERT INTO {driver_revisions.fullname} ({", ".join(_STAGED)})
+    SELECT {", ".join("CAST(quantity AS numeric)" if name == "quantity" else name for name in _STAGED)}
+    FROM pg_temp.staged_measurements
+"""  # noqa: S608
+_SUPERSEDE = text(
+    f"UPDATE {driver_revisions.fullname} AS r SET superseded_by = v.after "  # noqa: S608
+    "FROM unnest(:before, :after) AS v (before, after) WHERE r.ordinal = v.before"
+).bindparams(bindparam("before", type_=ARRAY(BigInteger)), bindparam("after", type_=ARRAY(BigInteger)))
+
+
+class Known(NamedTuple):
+    """The revision of a measurement that is in force."""
+
+    ordinal: int
+    revision: int
+    content_hash: str
+    withdrawn: bool
+
+
+class Metric(NamedTuple):
+    """A metric's unit, and how many of its measurements are in force and not withdrawn."""
+
+    unit: str
+    measurements: int
+
+
+class Written(NamedTuple):
+    """The newest revision of a measurement that is known of."""
+
+    revision: int
+    content_hash: str
+
+
+async def in_force(conn: AsyncConnection, ids: Iterable[str]) -> dict[str, Known]:
+    """The revisions in force of some measurements."""
+    c = driver_revisions.c
+    query = select(c.measurement_id, c.ordinal, c.revision, c.content_hash, c.withdrawn)
+    query = query.where(_among(c.measurement_id, ids), c.superseded_by.is_(None))
+    return {row[0]: Known(*row[1:]) for row in await conn.execute(query)}
+
+
+async def metrics(conn: AsyncConnection, names: Iterable[str]) -> dict[str, Metric]:
+    """What is known of some metrics."""
+    c = driver_metrics.c
+    query = select(c.metric, c.unit, c.measurements).where(_among(c.metric, names))
+    return {row.metric: Metric(row.unit, row.measurements) for row in await conn.execute(query)}
+
+
+async def last_ordinal(conn: AsyncConnection) -> int:
+    """The number of the last revision that arrived; 0 if there is none."""
+    return int(await conn.scalar(select(func.max(driver_revisions.c.ordinal))) or 0)
+
+
+async def add(
+    conn: AsyncConnection,
+    rows: Sequence[Mapping[str, Any]],
+    superseded: Mapping[int, int],
+    changed_metrics: Mapping[str, Metric],
+) -> None:
+    """Keep revisions that arrived.
+
+    Args:
+        rows: in the columns of the table, quantities as text.
+        superseded: from the ordinal of a kept revision to that of the one that follows it.
+    """
+    if not rows:
+        return
+    if superseded:
+        await conn.execute(_SUPERSEDE, {"before": list(superseded), "after": list(superseded.values())})
+    await copy_and_execute(
+        conn, "staged_measurements", _STAGED, [tuple(row[name] for name in _STAGED) for row in rows], _INSERT
+    )
+    statement = insert(driver_metrics)
+    update = {name: statement.excluded[name] for name in ("unit", "measurements")}
+    values = [{"metric": name} | metric._asdict() for name, metric in sorted(changed_metrics.items())]
+    await conn.execute(statement.on_conflict_do_update(index_elements=["metric"], set_=update), values)
+    newest = {row["measurement_id"]: row["revision"] for row in rows}
+    read_back = delete(driver_writes).where(driver_writes.c.measurement_id == bindparam("key"))
+    await conn.execute(
+        read_back.where(driver_writes.c.revision <= bindparam("read")),
+        [{"key": key, "read": revision} for key, revision in sorted(newest.items())],
+    )
+
+
+async def newest_known(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Written]:
+    """The newest revision of some measurements, in force or on its way."""
+    found = {key: Written(known.revision, known.content_hash) for key, known in (await in_force(conn, ids)).items()}
+    c = driver_writes.c
+    for row in await conn.execute(select(driver_writes).where(_among(c.measurement_id, ids))):
+        if row.measurement_id not in found or found[row.measurement_id].revision < row.revision:
+            found[row.measurement_id] = Written(row.revision, row.content_hash)
+    return found
+
+
+async def note_written(conn: AsyncConnection, written: Mapping[str, Written]) -> None:
+    """Remember what is on its way, in the transaction that sends it."""
+    if not written:
+        return
+    statement = insert(driver_writes)
+    update = {name: statement.excluded[name] for name in Written._fields}
+    rows = [{"measurement_id": key} | one._asdict() for key, one in sorted(written.items())]
+    await conn.execute(statement.on_conflict_do_update(index_elements=["measurement_id"], set_=update), rows)
+
+
+async def of_run(conn: AsyncConnection, used: Mapping[str, int], window: Window) -> list[tuple[str, Measurement]]:
+    """Every measurement in force that a run over a window may look at, with its metric.
+
+    That is what overlaps the window; and where last known values count, what ended so many days before it or later, and
+    whatever overlaps that.
+
+    Args:
+        used: metrics with their days of look-back.
+    """
+    c = driver_revisions.c
+    found: list[tuple[str, Measurement]] = []
+    for metric, days in sorted(used.items()):
+        mine = [c.metric == metric, c.superseded_by.is_(None), ~c.withdrawn, c.window_start < window.end]
+        ended: ColumnElement[Any] = cast(window.start, c.window_end.type)
+        if days:
+            reach = [*mine, c.window_end >= window.start - timedelta(days=days)]
+            ended = func.least(ended, select(func.min(c.window_start)).where(*reach).scalar_subquery())
+        query = select(c.subject, c.quantity, c.window_start, c.window_end).where(*mine, c.window_end > ended)
+        rows = await conn.execute(query.order_by(c.measurement_id))
+        found += [(metric, Measurement(row[0], row[1], Window(row[2], row[3]))) for row in rows]
+    return found
+
+
+async def page(
+    conn: AsyncConnection, metric: str, window: Window, as_of: int | None, after: str, limit: int
+) -> list[dict[str, Any]]:
+    """Measurements of a metric that overlap a window, by id: those in force, or that were when `as_of` had arrived."""
+    c = driver_revisions.c
+    query = select(driver_revisions).where(
+        c.metric == metric, ~c.withdrawn, c.window_start < window.end, c.window_end > window.start,
+        c.measurement_id > after,
+    )  # fmt: skip
+    if as_of is None:
+        query = query.where(c.superseded_by.is_(None))
+    else:
+        query = query.where(c.ordinal <= as_of, or_(c.superseded_by.is_(None), c.superseded_by > as_of))
+    rows = await conn.execute(query.order_by(c.measurement_id).limit(limit))
+    return [dict(row._mapping) for row in rows]
+
+
+async def metric_list(conn: AsyncConnection) -> list[dict[str, Any]]:
+    """Every metric with its unit, how many measurements and subjects it has, and the time they are about."""
+    c = driver_revisions.c
+    query = (
+        select(
+            c.metric, func.any_value(c.unit).label("unit"), func.count().label("measurements"),
+            func.count(c.subject.distinct()).label("subjects"), func.min(c.window_start).label("first"),
+            func.max(c.window_end).label("last"),
+        )
+        .where(c.superseded_by.is_(None), ~c.withdrawn)
+        .group_by(c.metric)
+        .order_by(c.metric)
+    )  # fmt: skip
+    return [dict(row._mapping) for row in await conn.execute(query)]
+
+
+def _among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    return column == any_(cast(sorted(set(values)), ARRAY(Text)))
