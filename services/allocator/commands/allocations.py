@@ -13,7 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
+from services.allocator.archived_costs import NoCosts
+from services.allocator.commands.sides import side_of
+from services.allocator.domain.methods import CannotDivide
+from services.allocator.focus_split.files import write_month
+from services.allocator.focus_split.rows import Month
+from shared.archive import ArchiveUnreadable
+from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
 
 _PAGE: Final = 10_000
@@ -60,13 +66,22 @@ def allocations(
     destination: Annotated[
         Path | None, typer.Option("--out", help="Write all lines to this file, ending in .csv or .parquet.")
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--focus", metavar="ARCHIVE", help="With --out: write the month as a FOCUS 1.4 file with the "
+                     "split in it, made from this archive of costs."),
+    ] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="With --focus: split by this rule set, and not as the newest run did.")
+    ] = None,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Show what each cost center gets of a billing period, line by line, and by which rule.
 
     A line has the grain of an invoice position: provider invoice, service, accounts, charge category. Shared lines name
     the pools that the cost went through and the share of the last one. `apportion explain LINE` says how a line came
-    about.
+    about. With --focus every provider row is written: a shared one with zero cost, followed by what each cost center
+    gets of it (FOCUS split cost allocation), so that sums stay and nothing counts twice.
     """
     if runs:
         _show_runs(_ALLOCATOR.get("/v1/runs", period=period), as_json)
@@ -75,6 +90,10 @@ def allocations(
     if destination is not None:
         if destination.suffix not in {".csv", ".parquet"}:
             fail(f"{destination} must end in .csv or .parquet", BAD_USAGE)
+        if archive is not None:
+            rows = _write_focus(archive, period, rules, destination)
+            err.print(f"wrote {rows} rows to {destination}", markup=False)
+            return
         count = write_lines(_lines(params), destination)
         err.print(f"wrote {count} lines to {destination}", markup=False)
         return
@@ -89,6 +108,16 @@ def allocations(
                       line["rule_id"], " > ".join(line.get("path", ())), line["billed_cost"], line["effective_cost"],
                       line["currency"])  # fmt: skip
     out.print(table)
+
+
+def _write_focus(archive: Path, period: str, rules: Path | None, target: Path) -> int:
+    try:
+        month = Month(archive, period, side_of(period, rules))
+    except (ArchiveUnreadable, NoCosts) as error:
+        fail(str(error), BAD_USAGE)
+    except CannotDivide as error:
+        fail(str(error), BLOCKED)
+    return write_month(month, target)
 
 
 def write_lines(lines: Iterable[dict[str, Any]], target: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load, load_bundle
+from services.allocator.simulating.simulate import Side
 from shared.terminal import BAD_USAGE, BLOCKED, ServiceCommands, fail
 
 _ALLOCATOR = ServiceCommands("allocator")
@@ -40,3 +41,8 @@ def rule_set_of(period: str, rules: Path | None = None) -> LoadedRuleSet:
     if not runs:
         fail(f"there is no allocation run of {period} yet: name a rule set (--rules)", BLOCKED)
     return applied(runs[0]["rule_set_version"])
+
+
+def side_of(period: str, rules: Path | None = None) -> Side:
+    """The same with the drivers of the month."""
+    return Side(rule_set_of(period, rules))

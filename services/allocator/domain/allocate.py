@@ -24,14 +24,19 @@ from services.allocator.domain.drivers import NO_DRIVERS, Drivers
 from services.allocator.domain.lines import SUSPENSE_COST_CENTER, Flow, Kind, Line
 from services.allocator.domain.pools import partitions_ahead, stages
 from services.allocator.domain.rule_set import Divided, RuleSet, Target
-from services.allocator.domain.step_down import Part, StepDown
+from services.allocator.domain.step_down import Divisions, Part, StepDown
 from shared.money import CONTEXT, ZERO, add
 
 
 def allocate(
-    buckets: Buckets, rule_set: RuleSet, cost_centers: Collection[str], drivers: Drivers = NO_DRIVERS
-) -> list[Line]:
+    buckets: Buckets, rule_set: RuleSet, cost_centers: Collection[str], drivers: Drivers = NO_DRIVERS,
+    divisions: Divisions | None = None,
+) -> list[Line]:  # fmt: skip
     """Allocate a billing period's cost; lines come sorted by allocation id. Lines of nothing at all are left out.
+
+    Args:
+        divisions: if given, takes note of how each cell of each pool was divided, so that single charges can be split
+            as the run split their sums.
 
     Raises:
         DimensionMissing: if the buckets lack a dimension that the rules use.
@@ -43,7 +48,7 @@ def allocate(
     assigned = list(_assigned(buckets, rule_set, cost_centers, bases))
     for part in assigned:
         given.add(("rule", part.flow.currency, part.flow.rule_id), part.billed_cost, part.effective_cost)
-    settled = StepDown(rule_set, buckets.billing_period, bases, drivers, given).run(assigned)
+    settled = StepDown(rule_set, buckets.billing_period, bases, drivers, given, divisions).run(assigned)
     lines = _lines(settled)
     check_conservation(buckets, given, lines)
     lines.sort(key=itemgetter(0))

@@ -35,6 +35,10 @@ class Part(NamedTuple):
     share: Share | None = None
 
 
+Divisions = dict[tuple[str, str, Partition], Division]
+"""How each cell was divided, by pool, currency and the part of its partition."""
+
+
 class _Way(NamedTuple):
     """What parts have in common when they leave a pool: they are joined by it before they are split."""
 
@@ -56,9 +60,13 @@ class StepDown:
 
     Args:
         given: takes note of what each pool was given, for the proof that nothing was lost.
+        divisions: takes note of how each cell was divided.
     """
 
-    def __init__(self, rule_set: RuleSet, billing_period: str, bases: Bases, drivers: Drivers, given: Tally) -> None:
+    def __init__(
+        self, rule_set: RuleSet, billing_period: str, bases: Bases, drivers: Drivers, given: Tally,
+        divisions: Divisions | None,
+    ) -> None:  # fmt: skip
         self._stages = stages(rule_set.pools, rule_set.reciprocal)
         self._ahead = partitions_ahead(self._stages)
         self._partitions = {pool.id: pool.partition_by for pool in rule_set.pools}
@@ -66,6 +74,7 @@ class StepDown:
         self._period, self._bases, self._drivers, self._given = billing_period, bases, drivers, given
         self._held: dict[str, list[Part]] = defaultdict(list)
         self._settled: list[Part] = []
+        self._noted = divisions
 
     def run(self, assigned: Iterable[Part]) -> list[Part]:
         """Split every pool, and return all that is at a cost center or in suspense.
@@ -96,6 +105,8 @@ class StepDown:
         out: list[Part] = []
         for (currency, where), parts in sorted(cells.items(), key=_by_cell):
             divisions = self._divisions(stage, currency, where, parts)
+            if self._noted is not None:
+                self._noted |= {(name, currency, where): division for name, division in divisions.items()}
             for pool in stage:
                 if pool.id in parts:
                     out += self._leaving(pool, currency, divisions[pool.id], parts[pool.id])
