@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from services.allocator.domain.drivers import Drivers, Measurement, Window
 from shared.events import DriverMeasurement
 from shared.events.drivers import METRIC_PATTERN, NAME_MAX, NAME_PATTERN
 from shared.money import AmountOutOfRange, from_units, to_units
@@ -79,6 +80,19 @@ def read_measurement(fields: Mapping[str, object]) -> Given:
         raise MeasurementInvalid(problems)
     number = revision if isinstance(revision, int) else None
     return Given(DriverMeasurement(**values, revision=number or 1), number)  # type: ignore[arg-type]
+
+
+def drivers_of(measurements: Iterable[DriverMeasurement]) -> Drivers:
+    """Measurements as runs look at them; withdrawn ones are left out."""
+    return Drivers.of(
+        (one.metric, Measurement(one.subject, one.quantity, Window(_at(one.window_start), _at(one.window_end))))
+        for one in measurements
+        if not one.withdrawn
+    )
+
+
+def _at(instant: str) -> datetime:
+    return datetime.fromisoformat(instant).astimezone(UTC)
 
 
 def problem_of(measurement: DriverMeasurement) -> str | None:

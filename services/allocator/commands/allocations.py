@@ -18,6 +18,7 @@ from services.allocator.commands.sides import side_of
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.focus_split.files import write_month
 from services.allocator.focus_split.rows import Month
+from services.allocator.simulating.simulate import Side
 from shared.archive import ArchiveUnreadable
 from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
@@ -74,6 +75,9 @@ def allocations(
     rules: Annotated[
         Path | None, typer.Option(help="With --focus: split by this rule set, and not as the newest run did.")
     ] = None,
+    drivers: Annotated[
+        Path | None, typer.Option(help="With --focus: the measurements to split by, as for `drivers load`.")
+    ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what each cost center gets of a billing period, line by line, and by which rule.
@@ -91,7 +95,7 @@ def allocations(
         if destination.suffix not in {".csv", ".parquet"}:
             fail(f"{destination} must end in .csv or .parquet", BAD_USAGE)
         if archive is not None:
-            rows = _write_focus(archive, period, rules, destination)
+            rows = _write_focus(archive, period, side_of(period, rules, drivers), destination)
             err.print(f"wrote {rows} rows to {destination}", markup=False)
             return
         count = write_lines(_lines(params), destination)
@@ -110,9 +114,9 @@ def allocations(
     out.print(table)
 
 
-def _write_focus(archive: Path, period: str, rules: Path | None, target: Path) -> int:
+def _write_focus(archive: Path, period: str, side: Side, target: Path) -> int:
     try:
-        month = Month(archive, period, side_of(period, rules))
+        month = Month(archive, period, side)
     except (ArchiveUnreadable, NoCosts) as error:
         fail(str(error), BAD_USAGE)
     except CannotDivide as error:

@@ -60,7 +60,7 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """List the measurements of a metric in a month."""
-    found = list(_pages({"metric": metric, "period": period} | ({} if as_of is None else {"as_of": str(as_of)})))
+    found = list(pages({"metric": metric, "period": period} | ({} if as_of is None else {"as_of": str(as_of)})))
     if as_json:
         print_json(found)
         return
@@ -140,7 +140,8 @@ def _rows(reader: Any, problems: Problems) -> Iterator[tuple[int, dict[str, str]
             )
 
 
-def _pages(params: dict[str, str]) -> Iterator[dict[str, Any]]:
+def pages(params: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The measurements of a metric and month as the service has them."""
     after: str | None = ""
     while after is not None:
         page = _ALLOCATOR.get("/v1/drivers", **params, limit=_PAGE, after=after)

@@ -10,12 +10,11 @@ import msgspec
 import typer
 
 from services.allocator.archived_costs import NoCosts
-from services.allocator.commands.sides import applied, rule_set_of
+from services.allocator.commands.sides import applied, side_of
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.explaining.change import PARTS, Month, change_of
 from services.allocator.explaining.rows import provider_rows
 from services.allocator.simulating.page import rounded
-from services.allocator.simulating.simulate import Side
 from shared.archive import ArchiveUnreadable
 from shared.events import Allocation
 from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, fail, out, print_json
@@ -87,8 +86,8 @@ def _explain_change(cost_center: str, since: str, period: str, archive: Path | N
 
 
 def _month(period: str) -> Month:
-    """A month with the rule set of its newest run."""
-    return Month(period, Side(rule_set_of(period)))
+    """A month with the rule set and the drivers of its newest run."""
+    return Month(period, side_of(period))
 
 
 def _provider_rows(archive: Path, found: dict[str, Any], most: int) -> dict[str, Any]:

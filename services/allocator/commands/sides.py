@@ -1,11 +1,20 @@
-"""Which rule set a command looks at costs by: a file, or the one that a month's newest run had."""
+"""What a command looks at costs by, rule set and drivers: files, or those that a month's newest run had."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from services.allocator.commands.drivers import pages, read_csv
+from services.allocator.domain.drivers import Drivers, Window
+from services.allocator.domain.metrics_used import metrics_used
 from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load, load_bundle
+from services.allocator.measurements import REQUIRED, drivers_of, read_measurement
 from services.allocator.simulating.simulate import Side
+from shared.documents import DocumentInvalid
+from shared.events import DriverMeasurement
 from shared.terminal import BAD_USAGE, BLOCKED, ServiceCommands, fail
 
 _ALLOCATOR = ServiceCommands("allocator")
@@ -35,14 +44,49 @@ def applied(version: str) -> LoadedRuleSet:
 
 def rule_set_of(period: str, rules: Path | None = None) -> LoadedRuleSet:
     """The rule set of a file, or of a month's newest run; ends the command if there is neither."""
+    return loaded(bundle_at(rules)) if rules is not None else applied(_newest_run(period)["rule_set_version"])
+
+
+def side_of(period: str, rules: Path | None = None, drivers: Path | None = None) -> Side:
+    """Rule set and drivers of files; what is not given is that of a month's newest run."""
     if rules is not None:
-        return loaded(bundle_at(rules))
+        return Side(loaded(bundle_at(rules)), measured(drivers))
+    run = _newest_run(period)
+    rule_set = applied(run["rule_set_version"])
+    return Side(rule_set, measured(drivers) if drivers else _drivers_of_run(rule_set, period, run))
+
+
+def measured(file: Path | None) -> Drivers:
+    """The measurements of a CSV file, none without one; ends the command if it can't be read."""
+    try:
+        rows = read_csv(file) if file else []
+    except DocumentInvalid as error:
+        fail(f"{file} can't be used:\n{error}", BAD_USAGE)
+    return drivers_of(read_measurement(row).measurement for row in rows)
+
+
+def _newest_run(period: str) -> dict[str, Any]:
     runs = _ALLOCATOR.get("/v1/runs", period=period, limit="1")["runs"]
     if not runs:
         fail(f"there is no allocation run of {period} yet: name a rule set (--rules)", BLOCKED)
-    return applied(runs[0]["rule_set_version"])
+    run: dict[str, Any] = runs[0]
+    return run
 
 
-def side_of(period: str, rules: Path | None = None) -> Side:
-    """The same with the drivers of the month."""
-    return Side(rule_set_of(period, rules))
+def _drivers_of_run(rule_set: LoadedRuleSet, period: str, run: dict[str, Any]) -> Drivers:
+    """The measurements that a run may have looked at, in the revisions that it saw."""
+    as_of = {"as_of": str(run["drivers_ordinal"])} if run.get("drivers_ordinal") is not None else {}
+    found: dict[str, DriverMeasurement] = {}
+    for metric, days in metrics_used(rule_set.rule_set).items():
+        earliest = Window.of_month(period).start - timedelta(days=days)
+        for month in _months(f"{earliest:%Y-%m}", period):
+            for row in pages({"metric": metric, "period": month} | as_of):
+                measurement = {name: row[name] for name in (*REQUIRED, "source")}
+                found[row["measurement_id"]] = read_measurement(measurement).measurement
+    return drivers_of(found.values())
+
+
+def _months(first: str, last: str) -> Iterator[str]:
+    while first <= last:
+        yield first
+        first = f"{Window.of_month(first).end:%Y-%m}"

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from services.allocator.archived_costs import NoCosts
-from services.allocator.commands.sides import bundle_at, loaded
+from services.allocator.commands.drivers import read_csv
+from services.allocator.commands.sides import bundle_at, loaded, measured
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.loading import Bundle
 from services.allocator.simulating.page import rounded, simulation_page
@@ -51,6 +52,13 @@ def simulate_command(
         typer.Option(help="Take the costs from this archive (the directory `archive` of intake's data): no running "
                      "stack is needed, and --against must be a file or directory."),
     ] = None,
+    drivers: Annotated[
+        Path | None, typer.Option(help="With --archive: the measurements of both sides, as for `drivers load`.")
+    ] = None,
+    change_drivers: Annotated[
+        Path | None,
+        typer.Option(help="What if: measurements to change or add on the new side only, as for `drivers load`."),
+    ] = None,
     form: Annotated[Form, typer.Option("--format", help="How to write the result.")] = Form.TABLE,
     destination: Annotated[Path | None, typer.Option("--out", help="File to write, instead of the terminal.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -62,9 +70,12 @@ def simulate_command(
     archive can't be used, 3 a pool can't be split (its message says why) or the costs are not all there yet.
     """
     after = bundle_at(file)
-    document = (
-        _from_archive(archive, period, after, against) if archive else _from_stack(period, after, against)
-    )  # fmt: skip
+    if archive is not None:
+        document = _from_archive(archive, period, after, against, drivers, change_drivers)
+    elif drivers is not None:
+        fail("--drivers goes with --archive: a running stack has its own, so use --change-drivers", BAD_USAGE)
+    else:
+        document = _from_stack(period, after, against, change_drivers)
     text = _written(document, Form.JSON if as_json else form)
     if destination is not None:
         if not text:
@@ -77,10 +88,13 @@ def simulate_command(
         _print(document)
 
 
-def _from_archive(archive: Path, period: str, after: Bundle, against: str | None) -> dict[str, Any]:
+def _from_archive(
+    archive: Path, period: str, after: Bundle, against: str | None, drivers: Path | None, changes: Path | None
+) -> dict[str, Any]:
     if against is None:
         fail("--archive needs --against: the rule set to compare with, as a file or directory", BAD_USAGE)
-    sides = [Side(loaded(bundle)) for bundle in (bundle_at(Path(against)), after)]
+    known = measured(drivers)
+    sides = Side(loaded(bundle_at(Path(against))), known), Side(loaded(after), known.changed(measured(changes)))
     try:
         return simulate_archive(archive, period, *sides)
     except (ArchiveUnreadable, NoCosts) as error:
@@ -89,10 +103,13 @@ def _from_archive(archive: Path, period: str, after: Bundle, against: str | None
         fail(str(error), BLOCKED)
 
 
-def _from_stack(period: str, after: Bundle, against: str | None) -> dict[str, Any]:
+def _from_stack(period: str, after: Bundle, against: str | None, changes: Path | None) -> dict[str, Any]:
     body: dict[str, Any] = {"billing_period": period, "rules": after.as_json()}
     if against is not None:
         body["against"] = bundle_at(Path(against)).as_json() if Path(against).exists() else against
+    if changes is not None:
+        measured(changes)
+        body["change_drivers"] = read_csv(changes)
     answer: dict[str, Any] = _ALLOCATOR.post("/v1/simulations", body)
     return answer
 

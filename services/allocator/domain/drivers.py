@@ -79,6 +79,15 @@ class Drivers:
             quantities[subject] = CONTEXT.add(quantities.get(subject, ZERO), quantity)
         return cls({metric: dict(sorted(windows.items())) for metric, windows in sorted(found.items())})
 
+    def changed(self, changes: Drivers) -> Drivers:
+        """These measurements with some changed or added: a subject's quantity of a window is replaced."""
+        found = {metric: dict(windows) for metric, windows in self.by_metric.items()}
+        for metric, windows in changes.by_metric.items():
+            for window, quantities in windows.items():
+                of_metric = found.setdefault(metric, {})
+                of_metric[window] = {**of_metric.get(window, {}), **quantities}
+        return Drivers({metric: dict(sorted(windows.items())) for metric, windows in sorted(found.items())})
+
     def measured(self, metric: str, window: Window, aggregate: Literal["sum", "average"]) -> Quantities:
         """Each subject's quantity in a window, added up or as an average over time; empty if there is none."""
         question = (metric, aggregate, window)

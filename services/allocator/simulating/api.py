@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,8 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.api import BundleBody
 from services.allocator.domain.buckets import Buckets
+from services.allocator.domain.drivers import NO_DRIVERS, Drivers
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load
+from services.allocator.measurements import MeasurementInvalid, drivers_of, read_measurement
+from services.allocator.planning import measured_for
 from services.allocator.simulating.simulate import Side, dimensions_of, simulate
 from services.allocator.store import buckets, lenses, progress, records, rule_sets
 from shared.http import PERIOD, ApiError
@@ -28,6 +32,11 @@ class Question(BaseModel):
     billing_period: str = Field(pattern=PERIOD)
     rules: BundleBody
     against: BundleBody | str | None = Field(None, description="a rule set, or the first digits of an applied version")
+    change_drivers: list[dict[str, str]] = Field(
+        [],
+        max_length=20_000,
+        description="measurements, as for POST /v1/drivers, that the new side has instead or besides",
+    )
 
 
 def add_simulation_routes(api: FastAPI, engine: AsyncEngine) -> None:
@@ -37,14 +46,29 @@ def add_simulation_routes(api: FastAPI, engine: AsyncEngine) -> None:
     async def make_simulation(question: Question) -> dict[str, Any]:
         """What the rule set would have done to the month, by cost center, pool and rule. Nothing is published."""
         async with _AT_ONCE:
-            after = Side(await _loaded(question.rules.bundle()))
+            after, changes = await _loaded(question.rules.bundle()), _changes(question.change_drivers)
             async with engine.connect() as conn:
-                before = Side(await _loaded(await _against(conn, question)))
-                costs = await _costs(conn, question.billing_period, (before, after))
+                before = await _loaded(await _against(conn, question))
+                sides = await _side(conn, question, before), await _side(conn, question, after, changes)
+                costs = await _costs(conn, question.billing_period, sides)
             try:
-                return await run_in_threadpool(simulate, costs, before, after)
+                return await run_in_threadpool(simulate, costs, *sides)
             except CannotDivide as error:
                 raise ApiError(409, "cannot-divide", str(error)) from None
+
+
+def _changes(measurements: Sequence[Mapping[str, str]]) -> Drivers:
+    try:
+        return drivers_of(read_measurement(one).measurement for one in measurements)
+    except MeasurementInvalid as error:
+        raise ApiError(422, "measurements-invalid", str(error)) from None
+
+
+async def _side(
+    conn: AsyncConnection, question: Question, loaded: LoadedRuleSet, changes: Drivers = NO_DRIVERS
+) -> Side:
+    measured = await measured_for(conn, loaded.rule_set, question.billing_period)
+    return Side(loaded, (measured.drivers if measured else NO_DRIVERS).changed(changes))
 
 
 async def _against(conn: AsyncConnection, question: Question) -> Bundle:

@@ -94,6 +94,26 @@ def test_the_page_stands_alone_and_escapes_what_data_says(archive: Path, tmp_pat
     assert "+2.00" in page
 
 
+def test_drivers_are_what_if_too(archive: Path, tmp_path: Path) -> None:
+    """8.004 by 1 to 3 requests; what if A had 3 as well? 4.002 each instead of 2.001 and 6.003."""
+    header = "metric,subject,quantity,unit,window_start,window_end\n"
+    row = "requests,{},{},calls,2026-01-01,2026-02-01\n"
+    (tmp_path / "known.csv").write_text(header + row.format("A", 1) + row.format("B", 3))
+    (tmp_path / "changed.csv").write_text(header + row.format("A", 3))
+    by_driver = "driver, driver: requests, targets: all"
+    options = ["--drivers", str(tmp_path / "known.csv"), "--change-drivers", str(tmp_path / "changed.csv"), "--json"]
+
+    found = json.loads(simulate(archive, tmp_path, *options, before=by_driver, after=by_driver).stdout)
+
+    shared = {one["cost_center"]: (one["shared_before"], one["shared_after"]) for one in found["cost_centers"]
+              if one["currency"] == "USD"}  # fmt: skip
+    assert shared == {"A": ("2.001", "4.002"), "B": ("6.003", "4.002"), "SUSPENSE": ("0", "0")}
+
+    broken = simulate(archive, tmp_path, "--change-drivers", str(tmp_path / "rules.yaml"))
+    assert broken.exit_code == 2
+    assert "can't be read" in broken.stderr
+
+
 def test_what_cannot_be_simulated_is_refused_with_the_reason(archive: Path, tmp_path: Path) -> None:
     nothing = simulate(archive, tmp_path, after=PROPORTIONAL)
     assert nothing.exit_code == 3
