@@ -105,6 +105,9 @@ async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | N
     row = await lenses.covering(conn, dimensions_used(loaded.rule_set))
     if row is None:
         return Waiting("the dimensions that the rules use are not collected yet")
+    missing = await progress.missing(conn, row.lens.lens_id, deliveries)
+    if missing is not None:
+        return Waiting(missing)
     closing = period is not None and period.state == "closing"
     inputs = Inputs(
         billing_period, "final" if closing else "preview", period.close_id if closing and period else None, loaded,
@@ -122,9 +125,6 @@ async def _with_costs(
         return NothingToDo()
     if latest is not None and inputs.close_id and decode(AllocationRun, latest[1]).close_id == inputs.close_id:
         return NothingToDo()
-    missing = await progress.missing(conn, inputs.lens.lens_id, deliveries)
-    if missing is not None:
-        return Waiting(missing)
     rows = await buckets.of_period(conn, inputs.lens.lens_id, inputs.billing_period)
     costs = _costs(rows)
     said = progress.published(deliveries, inputs.billing_period)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 
 from sqlalchemy.exc import DBAPIError
@@ -53,6 +54,7 @@ class Runner:
 
     def __init__(self, engine: AsyncEngine, prefix: str) -> None:
         self._engine, self._prefix = engine, prefix
+        self._failing: dict[str, datetime] = {}
 
     async def run(self) -> None:
         """Answer requests until cancelled; an outage of the database is waited for."""
@@ -89,7 +91,7 @@ class Runner:
         if not await try_lock_transaction(conn, SERVICE, "run", period):
             return None
         request = next(iter(await requests.waiting(conn, period)), None)
-        if request is None:
+        if request is None or self._failing.get(period) == request["requested_at"]:
             return None
         outcome = await plan(conn, period)
         if isinstance(outcome, Waiting):
@@ -99,6 +101,7 @@ class Runner:
             await requests.settle(conn, period)
             return None
         if request["failed_inputs"] == outcome.inputs.digest:
+            self._failing[period] = request["requested_at"]
             return None
         failpoints.reach("allocator.run.planned")
         return await self._make(conn, outcome, request["reason"], started)

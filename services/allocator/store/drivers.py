@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Text, any_, bindparam, cast, delete, func, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, bindparam, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +28,20 @@ _SUPERSEDE = text(
     f"UPDATE {driver_revisions.fullname} AS r SET superseded_by = v.after "  # noqa: S608
     "FROM unnest(:before, :after) AS v (before, after) WHERE r.ordinal = v.before"
 ).bindparams(bindparam("before", type_=ARRAY(BigInteger)), bindparam("after", type_=ARRAY(BigInteger)))
+
+_READ_BACK = text(
+    f"DELETE FROM {driver_writes.fullname} AS w USING unnest(:keys, :revisions) AS r (key, revision) "  # noqa: S608
+    "WHERE w.measurement_id = r.key AND w.revision <= r.revision"
+).bindparams(bindparam("keys", type_=ARRAY(Text)), bindparam("revisions", type_=ARRAY(Integer)))
+_WRITTEN = text(
+    f"INSERT INTO {driver_writes.fullname} (measurement_id, revision, content_hash) "  # noqa: S608
+    "SELECT * FROM unnest(:keys, :revisions, :hashes) ON CONFLICT (measurement_id) DO UPDATE "
+    "SET revision = excluded.revision, content_hash = excluded.content_hash"
+).bindparams(
+    bindparam("keys", type_=ARRAY(Text)),
+    bindparam("revisions", type_=ARRAY(Integer)),
+    bindparam("hashes", type_=ARRAY(Text)),
+)
 
 
 class Known(NamedTuple):
@@ -97,11 +111,7 @@ async def add(
     values = [{"metric": name} | metric._asdict() for name, metric in sorted(changed_metrics.items())]
     await conn.execute(statement.on_conflict_do_update(index_elements=["metric"], set_=update), values)
     newest = {row["measurement_id"]: row["revision"] for row in rows}
-    read_back = delete(driver_writes).where(driver_writes.c.measurement_id == bindparam("key"))
-    await conn.execute(
-        read_back.where(driver_writes.c.revision <= bindparam("read")),
-        [{"key": key, "read": revision} for key, revision in sorted(newest.items())],
-    )
+    await conn.execute(_READ_BACK, {"keys": list(newest), "revisions": list(newest.values())})
 
 
 async def newest_known(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Written]:
@@ -116,16 +126,12 @@ async def newest_known(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, W
 
 async def note_written(conn: AsyncConnection, written: Mapping[str, Written]) -> None:
     """Remember what is on its way, in the transaction that sends it."""
-    if not written:
-        return
-    statement = insert(driver_writes)
-    update = {name: statement.excluded[name] for name in Written._fields}
-    rows = [{"measurement_id": key} | one._asdict() for key, one in sorted(written.items())]
-    await conn.execute(statement.on_conflict_do_update(index_elements=["measurement_id"], set_=update), rows)
+    revisions, hashes = ([one[i] for one in written.values()] for i in (0, 1))
+    await conn.execute(_WRITTEN, {"keys": list(written), "revisions": revisions, "hashes": hashes})
 
 
 async def of_run(conn: AsyncConnection, used: Mapping[str, int], window: Window) -> list[tuple[str, Measurement]]:
-    """Every measurement in force that a run over a window may look at, with its metric.
+    """Every measurement in force that a run over a window may look at, with its metric, in no order.
 
     That is what overlaps the window; and where last known values count, what ended so many days before it or later, and
     whatever overlaps that.
@@ -142,7 +148,7 @@ async def of_run(conn: AsyncConnection, used: Mapping[str, int], window: Window)
             reach = [*mine, c.window_end >= window.start - timedelta(days=days)]
             ended = func.least(ended, select(func.min(c.window_start)).where(*reach).scalar_subquery())
         query = select(c.subject, c.quantity, c.window_start, c.window_end).where(*mine, c.window_end > ended)
-        rows = await conn.execute(query.order_by(c.measurement_id))
+        rows = await conn.execute(query)
         found += [(metric, Measurement(row[0], row[1], Window(row[2], row[3]))) for row in rows]
     return found
 
@@ -181,4 +187,5 @@ async def metric_list(conn: AsyncConnection) -> list[dict[str, Any]]:
 
 
 def _among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
-    return column == any_(cast(sorted(set(values)), ARRAY(Text)))
+    """A join, because `= ANY` of thousands of values compares each row with each of them."""
+    return column.in_(select(func.unnest(cast(sorted(set(values)), ARRAY(Text)))))

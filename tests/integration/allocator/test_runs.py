@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from shared import topics
 from shared.database import create_engine
-from tests.integration.allocator.month import BY_TAG, PEOPLE, apply, bundle, costs, expected, facts
+from tests.integration.allocator.month import BY_TAG, PEOPLE, RULES, apply, bundle, costs, expected, facts
 from tests.integration.allocator.world import PERIOD, World, until
 
 
@@ -215,3 +215,19 @@ async def test_key_figures_are_those_of_the_newest_run(world: World) -> None:
         return 'apportion_allocator_cost_ratio{currency="USD",kind="suspense",period="2026-01"}' in said or None
 
     await until(shown, "the gauges of a process that made no run show it")
+
+
+async def test_a_run_that_failed_is_made_when_what_it_failed_on_has_changed(world: World) -> None:
+    allocator = await world.start()
+    failing = RULES.replace("when_zero: even", "when_zero: fail").replace("column: SubAccountId", "column: RegionId")
+    await apply(allocator.http, failing)
+    charges = costs(12)
+    await world.deliver(charges)
+    assert "nothing to split by" in await world.waits(allocator, "pool 'shared'")
+
+    await world.deliver(charges[:1])
+    await world.waits(allocator, "pool 'shared'")
+    await apply(allocator.http)
+
+    run = await world.run_of(allocator, lambda run: True)
+    assert facts(await world.published_lines(run)) == expected([*charges, charges[0]])
