@@ -120,8 +120,9 @@ class Drivers:
                     sums[subject] = CONTEXT.add(sums.get(subject, ZERO), quantity)
         found: dict[str, Fraction] = {}
         for ratio, sums in by_ratio.items():
+            whole_windows = ratio == 1
             for subject, quantity in sums.items():
-                part = Fraction(quantity) * ratio
+                part = Fraction(quantity) if whole_windows else Fraction(quantity) * ratio
                 found[subject] = found[subject] + part if subject in found else part
         return found
 

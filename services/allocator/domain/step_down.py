@@ -15,11 +15,12 @@ from services.allocator.domain.division import Division
 from services.allocator.domain.drivers import Drivers, Window
 from services.allocator.domain.lines import Flow, Share, Step
 from services.allocator.domain.methods import CannotDivide, divide
+from services.allocator.domain.methods.problems import TooFarApart
 from services.allocator.domain.pool import Pool
 from services.allocator.domain.pools import Stage, partitions_ahead, stages
 from services.allocator.domain.reciprocal import NeverPaysOut, solve
 from services.allocator.domain.rule_set import CHARGE_DAY, RuleSet, Target
-from shared.money import CONTEXT, ZERO, total
+from shared.money import CONTEXT, ZERO, AmountOutOfRange, total
 
 _SERVICE = GRAIN.index("ServiceName") - 1
 _SUB_ACCOUNT = GRAIN.index("SubAccountId") - 1
@@ -109,7 +110,10 @@ class StepDown:
                 self._noted |= {(name, currency, where): division for name, division in divisions.items()}
             for pool in stage:
                 if pool.id in parts:
-                    out += self._leaving(pool, currency, divisions[pool.id], parts[pool.id])
+                    try:
+                        out += self._leaving(pool, currency, divisions[pool.id], parts[pool.id])
+                    except AmountOutOfRange as error:
+                        raise TooFarApart(self._cell(pool, currency, where, parts[pool.id]), error.amount) from None
         for part in out:
             if part.target.kind == "cost_center":
                 self._bases.add_received(part.target.id, part.flow.currency, part.billed_cost, part.effective_cost)
@@ -119,14 +123,9 @@ class StepDown:
         self, stage: Stage, currency: str, where: Partition, parts: Mapping[str, Sequence[Part]]
     ) -> Mapping[str, Division]:
         """How each pool of a stage divides a cell."""
-        window = cell_window(self._period, where)
 
         def cell(pool: Pool) -> Cell:
-            amount = total(p.billed_cost if self._billed else p.effective_cost for p in parts.get(pool.id, ()))
-            find = self._bases.find
-            return Cell(
-                pool.id, currency, where, amount, window, self._drivers, lambda base: find(base, currency, where)
-            )
+            return self._cell(pool, currency, where, parts.get(pool.id, ()))
 
         divisions = {pool.id: divide(pool, cell(pool)) for pool in stage}
         if len(stage) == 1:
@@ -135,6 +134,11 @@ class StepDown:
             return solve(divisions)
         except NeverPaysOut as error:
             raise CannotDivide(cell(stage[0]), str(error), "give one of them a target outside the group") from None
+
+    def _cell(self, pool: Pool, currency: str, where: Partition, parts: Iterable[Part]) -> Cell:
+        amount = total(p.billed_cost if self._billed else p.effective_cost for p in parts)
+        window, find = cell_window(self._period, where), self._bases.find
+        return Cell(pool.id, currency, where, amount, window, self._drivers, lambda base: find(base, currency, where))
 
     def _leaving(self, pool: Pool, currency: str, division: Division, parts: Iterable[Part]) -> Iterator[Part]:
         """Split what a cell holds, and send each part on its way."""

@@ -60,8 +60,8 @@ def usage_rates(method: UsageRate, cell: Cell) -> Division:
     found = quantities(method.driver, cell)
     if found is None:
         return Division.of("usage_rate", [HELD])
-    prices = {subject: price(quantity, method.rates) for subject, quantity in found.items()}
-    parts = owned(prices, method.targets, method.subjects)
+    used = owned(found, method.targets, method.subjects)
+    parts = [part._replace(weight=price(part.weight, method.rates)) for part in used]
     difference = held - sum((part.weight for part in parts), Fraction(0))
     if abs(difference) > PRICES_MAX * abs(held):
         return everything

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from math import lcm
 
 from services.allocator.domain.cell import Cell
 from services.allocator.domain.division import Part
@@ -11,7 +12,7 @@ from services.allocator.domain.drivers import Quantities
 from services.allocator.domain.methods.problems import DriverMissing
 from services.allocator.domain.methods.tiers import price
 from services.allocator.domain.pool import ByDrivers, Driver, Subjects, Targets
-from services.allocator.domain.rule_set import SUSPENSE, Target
+from services.allocator.domain.rule_set import SUSPENSE
 
 HELD = Part(SUSPENSE, Fraction(1), "missing-driver")
 """All of it waits in suspense for a driver."""
@@ -25,12 +26,7 @@ def driver_parts(method: ByDrivers, cell: Cell) -> list[Part]:
         return [HELD]
     weighted = list(zip(method.drivers, known, strict=True))
     if method.combine == "quantities":
-        added: dict[str, Fraction] = {}
-        for driver, found in weighted:
-            weight = Fraction(driver.weight)
-            for subject, quantity in found.items():
-                added[subject] = added.get(subject, Fraction(0)) + weight * quantity
-        return _priced(method, added)
+        return _priced(method, _added(weighted))
     if len(weighted) == 1:
         return _priced(method, known[0])
     return [part for driver, found in weighted for part in _shares(_priced(method, found), Fraction(driver.weight))]
@@ -55,27 +51,37 @@ def quantities(driver: Driver, cell: Cell) -> Quantities | None:
     return None
 
 
-def owned(found: Mapping[str, Fraction], targets: Targets, subjects: Subjects) -> list[Part]:
+def owned(found: Mapping[str, Fraction], targets: Targets, subjects: Subjects) -> Iterator[Part]:
     """Each subject's quantity at its owner. What belongs to somebody who is no target is left out."""
-    takers = frozenset(targets)
-    owners = subjects.owners
-    if owners is None:
-        owners = {target.id: target for target in targets}
-    parts: list[Part] = []
+    owners = {target.id: target for target in targets} if subjects.owners is None else subjects.owners
+    takers, unowned = frozenset(targets), subjects.unowned
     for subject, quantity in found.items():
-        owner: Target | None = owners.get(subject)
-        if owner is None:
-            if subjects.unowned is not None:
-                parts.append(Part(subjects.unowned, quantity, "unowned"))
-        elif owner in takers:
-            parts.append(Part(owner, quantity))
-    return parts
+        owner = owners.get(subject)
+        if owner in takers:
+            assert owner is not None
+            yield Part(owner, quantity)
+        elif owner is None and unowned is not None:
+            yield Part(unowned, quantity, "unowned")
 
 
 def _priced(method: ByDrivers, found: Mapping[str, Fraction]) -> list[Part]:
-    if method.tiers:
-        found = {subject: price(quantity, method.tiers) for subject, quantity in found.items()}
-    return owned(found, method.targets, method.subjects)
+    parts = owned(found, method.targets, method.subjects)
+    if not method.tiers:
+        return list(parts)
+    return [part._replace(weight=price(part.weight, method.tiers)) for part in parts]
+
+
+def _added(weighted: Iterable[tuple[Driver, Quantities]]) -> dict[str, Fraction]:
+    """Quantities times weights by subject: integers of one denominator, as fractions are slow to add."""
+    factors = [(Fraction(driver.weight), found) for driver, found in weighted]
+    finest = lcm(*(n.denominator for _, found in factors for n in found.values()), *(w.denominator for w, _ in factors))
+    added: dict[str, int] = {}
+    for weight, found in factors:
+        times = weight.numerator * (finest // weight.denominator)
+        for subject, quantity in found.items():
+            units = times * quantity.numerator * (finest // quantity.denominator)
+            added[subject] = added.get(subject, 0) + units
+    return {subject: Fraction(units, finest * finest) for subject, units in added.items()}
 
 
 def _shares(parts: Sequence[Part], weight: Fraction) -> Iterable[Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
 from services.allocator.domain.cell import Cell
@@ -68,6 +69,17 @@ class BoundsOutOfReach(CannotDivide):
             cell,
             f"{targets} targets have a weight, and {bound} percent each can't be {_decimal(percent)} percent",
             f"{change}, or give it other targets",
+        )
+
+
+class TooFarApart(CannotDivide):
+    """Charges and credits that nearly cancel out, at prices far above what they add up to: no amount holds a part."""
+
+    def __init__(self, cell: Cell, amount: Decimal) -> None:
+        super().__init__(
+            cell,
+            f"it holds {cell.amount:f} of charges and credits far larger than that, and a part of one is {amount:E}",
+            "assign the credits elsewhere, or split it by shares",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.allocator.domain.drivers import Drivers
+from services.allocator.domain.methods import CannotDivide
 from services.allocator.domain.pool import (
     ByDrivers,
     Cap,
@@ -152,6 +153,13 @@ def test_prices_are_exact_over_any_number_of_charges() -> None:
 
     assert (found["A"], found["B"]) == (12, 36)
     assert found["C", "over-recovery"] == Decimal("-8.039999999999997003")
+
+
+def test_charges_and_credits_that_nearly_cancel_out_are_told_when_no_amount_can_hold_a_price() -> None:
+    rows = [bucket(None, "9e18", service="s1"), bucket(None, "-8999999999999999999.99", service="s2")]
+
+    with pytest.raises(CannotDivide, match=r"pool 'p', USD: it holds 0.01 of charges and credits far larger than that"):
+        given([Pool("p", FLAT)], rows, CPU)
 
 
 # ---------------------------------------------------------------- caps

@@ -52,6 +52,12 @@ def test_subjects_have_owners_and_what_nobody_owns_is_held() -> None:
     assert given(left_out, [bucket(None, "10")], drivers) == money(A="5", B="5")
 
 
+def test_nobody_owns_the_subjects_of_an_empty_mapping() -> None:
+    drivers = Drivers.of(measured("cpu", A=1))
+
+    assert given(by(CPU, subjects=Subjects({})), [bucket(None, "10")], drivers) == {("SUSPENSE", "unowned"): 10}
+
+
 def test_several_drivers_add_up_shares_or_quantities() -> None:
     drivers = Drivers.of(measured("cpu", A=1, B=3) + measured("gb", A=90, B=10))
     both = (Driver("cpu", Decimal(3)), Driver("gb", Decimal(1)))

@@ -1,0 +1,190 @@
+"""An allocation in SQL: rules, pools and splitting written again for DuckDB, with nothing of the allocator's.
+
+Amounts are integers of 1e-18 (HUGEINT, up to 1.7e38). A quota is `amount * weight / whole`, and with weights that are
+costs themselves the product is far too wide, so it is divided as one does on paper: the amount in four digits of base
+1e9, from the left, each step `remainder * 1e9 + digit * weight` divided by the whole. With whole below 8e28 no step
+leaves HUGEINT: weights may add up to 80 billion, in units of 1e-18, and the month below has far less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+ORIGIN = (
+    "InvoiceIssuerName", "InvoiceId", "ServiceProviderName", "ServiceName", "BillingAccountId", "SubAccountId",
+    "ChargeCategory", "ChargeClass",
+)  # fmt: skip
+_UNITS = "CAST(replace(CAST(CAST({0} AS DECIMAL(38,18)) AS VARCHAR), '.', '') AS HUGEINT)"
+_WHOLE_MAX = 8 * 10**28
+MACROS = """
+CREATE MACRO digit(amount, place) AS (amount // place) % 1000000000;
+CREATE MACRO step(remainder, amount, place, weight) AS remainder * 1000000000 + digit(amount, place) * weight;
+"""
+_PLACES = [f"CAST(1{'0' * zeros} AS HUGEINT)" for zeros in (27, 18, 9, 0)]
+
+
+def text(value: str) -> str:
+    """A value as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def dimension(test: Mapping[str, str]) -> str:
+    """A column, or a tag out of the JSON."""
+    if "tag" in test:
+        return f"json_extract_string(Tags, {text('$.' + chr(34) + test['tag'] + chr(34))})"
+    return f'"{test["column"]}"'
+
+
+def condition(test: Mapping[str, Any]) -> str:
+    """A rule's condition as an SQL expression that is never null."""
+    for word, joined in (("all", " AND "), ("any", " OR ")):
+        if word in test:
+            return "(" + joined.join(condition(part) for part in test[word]) + ")"
+    if "not" in test:
+        return f"NOT {condition(test['not'])}"
+    name = dimension(test)
+    if "exists" in test:
+        return f"({name} IS {'NOT NULL' if test['exists'] == 'true' else 'NULL'})"
+    values = test.get("in") or [test.get("equals")]
+    passes = f"{name} IN ({', '.join(text(str(value)) for value in values)})"
+    if "prefix" in test:
+        passes = f"starts_with({name}, {text(test['prefix'])})"
+    if "pattern" in test:
+        passes = f"regexp_full_match({name}, {text(test['pattern'])})"
+    return f"coalesce({passes}, false)"
+
+
+class SqlAllocation:
+    """The month of an export's directory, allocated by its rule set."""
+
+    def __init__(self, directory: Path, rules: Mapping[str, Any]) -> None:
+        self.db, self._rules, self._directory = duckdb.connect(), rules, directory
+        self.db.execute("SET threads = 1; " + MACROS)
+        self._read("focus.csv", "raw")
+        self.db.execute("CREATE TABLE charges AS SELECT *, ProviderName AS ServiceProviderName FROM raw")
+        self.db.execute("ALTER TABLE charges ADD COLUMN IF NOT EXISTS ChargeClass VARCHAR")
+        self._read("cost-centers.csv", "centers")
+        for name, file in rules["mappings"].items():
+            self._read(file, f"mapping_{name}")
+
+    def run(self) -> dict[tuple[Any, ...], tuple[int, int]]:
+        """Billed and effective units by currency, cost center, rule, path and origin."""
+        self._assign()
+        basis = "billed" if self._rules["basis"] == "BilledCost" else "effective"
+        self.db.execute(
+            f"CREATE TABLE direct AS SELECT BillingCurrency, id, sum({basis})::HUGEINT AS cost FROM moving "
+            "WHERE kind = 'cost_center' GROUP BY ALL"
+        )
+        for pool in self._rules["pools"]:
+            self._split(pool)
+        names = ", ".join(f'"{name}"' for name in ORIGIN)
+        rows = self.db.execute(
+            f"SELECT BillingCurrency, id, rule_id, path, {names}, sum(billed)::HUGEINT, sum(effective)::HUGEINT "
+            "FROM moving GROUP BY ALL"
+        ).fetchall()
+        return {tuple(row[:-2]): (row[-2], row[-1]) for row in rows if row[-2] or row[-1]}
+
+    def _read(self, file: str, table: str) -> None:
+        path = text(str(self._directory / file))
+        self.db.execute(f"CREATE TABLE {table} AS SELECT * FROM read_csv({path}, all_varchar=true, header=true)")
+
+    def _assign(self) -> None:
+        """The first rule that matches and resolves takes the charge."""
+        rule, kind, target = "CASE", "CASE", "CASE"
+        for one in self._rules["rules"]:
+            to, passes = one["assign"], condition(one["when"]) if "when" in one else "true"
+            if "pool" in to or "cost_center" in to:
+                ((way, name),) = to.items()
+                found = text(name)
+            else:
+                way, key = "cost_center", dimension(to)
+                table = f"mapping_{to['mapping']}" if "mapping" in to else "centers"
+                column = "value" if "mapping" in to else "cost_center_id"
+                found = f"(SELECT any_value(m.cost_center_id) FROM {table} m WHERE m.{column} = {key})"
+                passes = f"{passes} AND {found} IS NOT NULL"
+            rule += f" WHEN {passes} THEN {text(one['id'])}"
+            kind += f" WHEN {passes} THEN {text(way)}"
+            target += f" WHEN {passes} THEN {found}"
+        names = ", ".join(f'"{name}"' for name in ORIGIN)
+        self.db.execute(
+            f"CREATE TABLE moving AS SELECT BillingCurrency, {names}, {rule} ELSE 'fallback' END AS rule_id, "
+            f"'' AS path, {kind} ELSE 'suspense' END AS kind, {target} ELSE 'SUSPENSE' END AS id, "
+            f"sum({_UNITS.format('BilledCost')})::HUGEINT AS billed, "
+            f"sum({_UNITS.format('EffectiveCost')})::HUGEINT AS effective FROM charges GROUP BY ALL"
+        )
+
+    def _split(self, pool: Mapping[str, Any]) -> None:
+        """Take a pool's cost out of what is moving, and put its parts in."""
+        names, name = ", ".join(f'"{one}"' for one in ORIGIN), text(pool["id"])
+        self.db.execute(
+            f"CREATE OR REPLACE TABLE held AS SELECT row_number() OVER () AS n, * FROM (SELECT BillingCurrency, "
+            f"{names}, rule_id, path || {name} || '/' AS path, sum(billed)::HUGEINT AS billed, "
+            f"sum(effective)::HUGEINT AS effective FROM moving WHERE kind = 'pool' AND id = {name} GROUP BY ALL)"
+        )
+        self.db.execute(f"DELETE FROM moving WHERE kind = 'pool' AND id = {name}")
+        self.db.execute(f"CREATE OR REPLACE TABLE weights AS {self._weights(pool)}")
+        found = self.db.execute("SELECT max(whole) FROM weights").fetchone()
+        assert found is not None
+        assert not found[0] or found[0] < _WHOLE_MAX, "the whole is too wide for the long division"
+        for basis in ("billed", "effective"):
+            self.db.execute(largest_remainder(basis))
+        self.db.execute(
+            f"INSERT INTO moving SELECT h.BillingCurrency, {names}, rule_id, path, b.kind, b.id, b.part, e.part "
+            "FROM held h JOIN billed_parts b USING (n) JOIN effective_parts e USING (n, kind, id)"
+        )
+
+    def _weights(self, pool: Mapping[str, Any]) -> str:
+        """Currency, kind, id, weight and whole: weights as integers."""
+        targets = pool["targets"]
+        currencies = "(SELECT DISTINCT BillingCurrency FROM held)"
+        if isinstance(targets, Mapping):
+            rows = [(*_target(name), weight) for name, weight in targets.items()]
+        elif targets == "all":
+            centers = [row[0] for row in self.db.execute("SELECT cost_center_id FROM centers").fetchall()]
+            rows = [("cost_center", one, 1) for one in centers if one not in pool.get("exclude", ())]
+        else:
+            rows = [(*_target(name), 1) for name in targets]
+        listed = ", ".join(f"({text(kind)}, {text(name)}, CAST({weight} AS HUGEINT))" for kind, name, weight in rows)
+        weight, join = "t.w", ""
+        if pool["method"] == "proportional":
+            join = "LEFT JOIN direct d ON d.id = t.id AND d.BillingCurrency = c.BillingCurrency"
+            weight = "greatest(coalesce(d.cost, 0), 0)"
+        weighed = (
+            f"SELECT c.BillingCurrency, t.kind, t.id, {weight} AS raw, "
+            f"sum(raw) OVER (PARTITION BY c.BillingCurrency) AS total, "
+            f"count(*) OVER (PARTITION BY c.BillingCurrency) AS n "
+            f"FROM {currencies} c CROSS JOIN (VALUES {listed}) t(kind, id, w) {join}"
+        )
+        return (
+            "SELECT BillingCurrency, kind, id, CASE WHEN total = 0 THEN 1 ELSE raw END::HUGEINT AS weight, "
+            f"CASE WHEN total = 0 THEN n ELSE total END::HUGEINT AS whole FROM ({weighed})"
+        )
+
+
+def _target(name: str) -> tuple[str, str]:
+    return ("pool", name.removeprefix("pool:")) if name.startswith("pool:") else ("cost_center", name)
+
+
+def largest_remainder(basis: str) -> str:
+    """Floors by long division, and one unit more for the largest remainders; a credit as the mirror image."""
+    query = (
+        f"SELECT h.n, kind, id, weight, whole, abs({basis}) AS amount, sign({basis}) AS sign, 0::HUGEINT AS r, "
+        "0::HUGEINT AS q FROM held h JOIN weights w USING (BillingCurrency) WHERE weight > 0"
+    )
+    for place in _PLACES:
+        stepped = f"step(r, amount, {place}, weight)"
+        query = (
+            f"SELECT * REPLACE ({stepped} % whole AS r, q + ({stepped} // whole) * {place} AS q) FROM ({query})"
+        )  # fmt: skip
+    ranked = (
+        f"SELECT *, amount - sum(q) OVER (PARTITION BY n)::HUGEINT AS unplaced, "
+        f"row_number() OVER (PARTITION BY n ORDER BY r DESC, kind || ':' || id) AS place FROM ({query})"
+    )
+    return (
+        f"CREATE OR REPLACE TABLE {basis}_parts AS SELECT n, kind, id, "
+        f"(sign * (q + CASE WHEN place <= unplaced THEN 1 ELSE 0 END))::HUGEINT AS part FROM ({ranked})"
+    )

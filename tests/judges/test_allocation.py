@@ -1,0 +1,89 @@
+"""DuckDB as a judge: the synthetic month, allocated in SQL, agrees with the allocator to the last digit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from services.allocator.domain.allocate import allocate
+from services.allocator.domain.buckets import GRAIN, Bucket, Buckets
+from services.allocator.domain.dimensions import dimensions_used
+from services.allocator.loading import load, load_bundle
+from shared.money import to_units
+from synthetic.export import Export, generate
+from tests.judges.allocation import MACROS, SqlAllocation, dimension, largest_remainder
+
+PERIOD = "2026-06"
+Lines = dict[tuple[Any, ...], tuple[int, int]]
+
+
+@pytest.fixture(scope="module", params=[7, 11])
+def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[SqlAllocation, Lines]:
+    """What SQL is asked about a seeded month, and the allocator's lines of it."""
+    directory = tmp_path_factory.mktemp("month")
+    generate(Export(rows=5_000, period=PERIOD, seed=request.param, format="csv"), directory)
+    rules = yaml.load((directory / "rules.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
+    judge = SqlAllocation(directory, rules)
+    return judge, allocated(judge, directory)
+
+
+def allocated(judge: SqlAllocation, directory: Path) -> Lines:
+    loaded = load(load_bundle(directory / "rules.yaml"))
+    names = tuple(dict.fromkeys((*GRAIN, *dimensions_used(loaded.rule_set))))
+    picked = ", ".join(
+        dimension({"tag": name.removeprefix("tag:")} if name.startswith("tag:") else {"column": name}) for name in names
+    )
+    rows = judge.db.execute(
+        f"SELECT {picked}, sum(BilledCost::DECIMAL(38,18)), sum(EffectiveCost::DECIMAL(38,18)), count(*) "
+        "FROM charges GROUP BY ALL"
+    ).fetchall()
+    buckets = [Bucket(tuple(row[:-3]), *row[-3:]) for row in rows]
+    found: Lines = {}
+    for line in allocate(Buckets(PERIOD, names, buckets), loaded.rule_set, loaded.cost_centers):
+        flow, path = line.flow, "".join(f"{pool}/" for pool in line.flow.path)
+        key = (flow.currency, line.cost_center, flow.rule_id, path, *flow.origin)
+        found[key] = (to_units(line.billed_cost), to_units(line.effective_cost))
+    return found
+
+
+def test_every_line_is_the_same_to_the_last_digit(month: tuple[SqlAllocation, Lines]) -> None:
+    judge, lines = month
+
+    assert judge.run() == lines
+    assert {path.split("/")[0] for _, _, _, path, *_ in lines} > {
+        "network",
+        "kubernetes",
+        "taxes",
+        "credits",
+        "support",
+    }
+
+
+@pytest.mark.parametrize("amount", [0, 1, -1, 7, 10**9, -(10**18) - 1, 3 * 10**35 + 17])
+@pytest.mark.parametrize("weights", [(1, 1, 1), (1, 10**27 + 9, 3 * 10**27), (35, 15, 50)])
+def test_long_division_in_sql_is_that_of_the_textbook(amount: int, weights: tuple[int, ...]) -> None:
+    """The judge is judged: floors and largest remainders in Python's unbounded integers."""
+    whole, sign = sum(weights), -1 if amount < 0 else 1
+    quotas = [divmod(abs(amount) * weight, whole) for weight in weights]
+    order = sorted(range(len(weights)), key=lambda i: (-quotas[i][1], i))
+    unplaced = abs(amount) - sum(floor for floor, _ in quotas)
+    expected = [sign * (floor + (order.index(i) < unplaced)) for i, (floor, _) in enumerate(quotas)]
+
+    assert parts_in_sql(amount, weights) == expected
+
+
+def parts_in_sql(amount: int, weights: tuple[int, ...]) -> list[int]:
+    with duckdb.connect() as db:
+        db.execute(MACROS)
+        db.execute(f"CREATE TABLE held AS SELECT 1 AS n, 'USD' AS BillingCurrency, {amount}::HUGEINT AS billed")
+        db.execute(
+            "CREATE TABLE weights (BillingCurrency VARCHAR, kind VARCHAR, id VARCHAR, weight HUGEINT, whole HUGEINT)"
+        )
+        for i, weight in enumerate(weights):
+            db.execute("INSERT INTO weights VALUES ('USD', 'cost_center', ?, ?, ?)", [str(i), weight, sum(weights)])
+        db.execute(largest_remainder("billed"))
+        return [row[0] for row in db.execute("SELECT part FROM billed_parts ORDER BY id").fetchall()]
