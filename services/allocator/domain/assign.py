@@ -16,10 +16,10 @@ from services.allocator.domain.conditions import (
     ValueTest,
     compile_condition,
     necessary_leaves,
-    resolutions,
     rule_dimensions,
     value_test,
 )
+from services.allocator.domain.lookups import anchor_of, owner_finder
 from services.allocator.domain.rule_set import FALLBACK_RULE, Divided, Leaf, Lookup, Rule, RuleSet, Target
 
 
@@ -82,8 +82,7 @@ class _Precedence:
     def _file(self, order: int, rule: Rule, cost_centers: Collection[str], position: Mapping[str, int]) -> None:
         leaves = list(necessary_leaves(rule))
         if isinstance(rule.assign, Lookup):
-            known = tuple(resolutions(rule.assign, cost_centers))
-            leaves.append(Leaf(rule.assign.dimension, "in", known))
+            leaves.append(anchor_of(rule.assign, cost_centers))
         if not leaves:
             self._unanchored.append(order)
             return
@@ -126,9 +125,10 @@ def _resolver(rule: Rule, cost_centers: Collection[str], position: Mapping[str, 
     if not isinstance(rule.assign, Lookup):
         fixed = Decision(rule.id, rule.assign)
         return lambda _: fixed
-    at = position[rule.assign.dimension]
-    found = {
-        value: Decision(rule.id, Target("cost_center", cost_center))
-        for value, cost_center in resolutions(rule.assign, cost_centers).items()
-    }
-    return lambda values: found.get(values[at])  # type: ignore[arg-type]
+    find = owner_finder(rule.assign, cost_centers, position)
+
+    def resolve(values: Values) -> Decision | None:
+        owner = find(values)
+        return None if owner is None else Decision(rule.id, Target("cost_center", owner))
+
+    return resolve

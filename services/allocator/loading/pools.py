@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, get_args
 
@@ -11,6 +10,7 @@ from services.allocator.domain.pool import Even, FixedPercent, Pool, Proportiona
 from services.allocator.domain.pools import PoolCycle, stages
 from services.allocator.domain.rule_set import SUSPENSE, Target
 from services.allocator.loading.numbers import decimal_of
+from services.allocator.loading.targets import Known
 from shared.documents import Mapping, Problems, Reader, Sequence, Text
 
 Made = Even | Weighted | FixedPercent | Proportional
@@ -20,34 +20,6 @@ _POLICIES: Final = ("even", "suspense", "fail")
 _HUNDRED: Final = Decimal(100)
 _LISTED: Final = "write targets: all, or targets: [CC-100, CC-200]"
 _WEIGHTED: Final = "write targets: {CC-100: 3, CC-200: 1}"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What targets may name."""
-
-    cost_centers: Collection[str]
-    pools: Collection[str]
-
-    def target(self, name: str, line: int, problems: Problems) -> Target | None:
-        """The target that a name stands for: a cost center id, or `pool:` and a pool id."""
-        if name.startswith("pool:"):
-            return self.pool(name.removeprefix("pool:"), line, problems)
-        return self.cost_center(name, line, problems)
-
-    def pool(self, name: str, line: int, problems: Problems) -> Target | None:
-        """A pool by its id."""
-        if name in self.pools:
-            return Target("pool", name)
-        problems.add(line, f"unknown pool {name!r}", "declare it under pools, or correct the name")
-        return None
-
-    def cost_center(self, name: str, line: int, problems: Problems) -> Target | None:
-        """A cost center by its id."""
-        if name in self.cost_centers:
-            return Target("cost_center", name)
-        problems.add(line, f"unknown cost center {name!r}", "add it to the cost centers table, or correct the id")
-        return None
 
 
 def read_pools(readers: Collection[Reader], known: Known, problems: Problems) -> tuple[Pool, ...]:
@@ -118,7 +90,7 @@ def _targets(reader: Reader, method: Method, known: Known) -> tuple[tuple[Target
 
 def _listed(node: object, reader: Reader, known: Known) -> list[tuple[str, int]]:
     if isinstance(node, Text) and node.text == "all":
-        return [(name, node.line) for name in sorted(known.cost_centers)]
+        return [(name, node.line) for name in sorted(known.open)]
     if isinstance(node, Sequence) and all(isinstance(item, Text) for item in node.items):
         names = [(item.text, item.line) for item in node.items if isinstance(item, Text)]
         for i, (name, line) in enumerate(names):
