@@ -25,9 +25,10 @@ def implies(given: Condition | None, wanted: Condition | None) -> bool:
             return any(implies(part, wanted) for part in parts)
         case Leaf(), Leaf():
             return given.dimension == wanted.dimension and _leaf_implies(given, wanted)
-        case Leaf(operator="in"), Not(part=Leaf() as refused):
-            passes = value_test(refused)
-            return given.dimension == refused.dimension and bool(given.values) and not any(map(passes, given.values))
+        case Leaf(operator="in" | "exists"), Not(part=Leaf() as refused):
+            passes, values = value_test(refused), given.values if given.operator == "in" else (None,)
+            known = bool(given.values) if given.operator == "in" else not given.expected
+            return known and given.dimension == refused.dimension and not any(map(passes, values))
         case Not(part=less), Not(part=more):
             return implies(more, less)
     return False

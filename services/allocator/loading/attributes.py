@@ -6,7 +6,6 @@ whose attribute passes. So nothing has to be looked up when charges come.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
@@ -18,7 +17,6 @@ from services.allocator.loading.cost_centers import CostCenters
 from services.allocator.loading.csv_table import rows
 from shared.documents import Problems, Reader
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WRITE: Final = "write it like attribute: accounts.environment"
 _TABLE: Final = "write attributes: {accounts: {table: accounts.csv, key: {column: SubAccountId}}}"
 _OWN: Final = ("cost_center_id", "name", "owner")
@@ -112,13 +110,11 @@ def cost_centers_where(reader: Reader, cost_centers: CostCenters) -> list[str]:
     return sorted(found)
 
 
-def read_attribute_table(text: str, file: str, name: str, key: Reader | None, problems: Problems) -> AttributeTable:
+def read_attribute_table(text: str, file: str, key: Reader | None, problems: Problems) -> AttributeTable:
     """Read a table whose first column is the key: each key once, any further columns."""
     dimension = read_dimension(key) if key else None
     if key:
         key.allow("column", "tag")
-    if not _NAME.fullmatch(name):
-        problems.add(0, f"{name!r} can't name an attribute table", "use letters, digits, dashes and underscores")
     found: dict[str, dict[str, str]] = {}
     columns: tuple[str, ...] = ()
     for line, row in rows(text, file, (), problems):

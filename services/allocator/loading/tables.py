@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from services.allocator.loading.bundle import Bundle
 from services.allocator.loading.cost_centers import CostCenters, read_cost_centers
 from services.allocator.loading.mappings import MappingTable, read_mapping
 from shared.documents import Problems, Reader
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,16 @@ def _attributes(bundle: Bundle, top: Reader, problems: Problems) -> Attributes:
         if one is None:
             continue
         one.allow("table", "key")
+        if not _NAME.fullmatch(key):
+            advice = "use letters, digits, dashes and underscores"
+            problems.add(reader.line(key), f"{key!r} can't name an attribute table", advice)
         name = one.text("table", "name a CSV file")
         text = _text(bundle, name, one.line("table"), problems)
         by = one.mapping("key", "write key: {column: SubAccountId} or {tag: application}")
         if by is None and "key" not in one.node.items:
             problems.add(one.node.line, "key is missing", "write key: {column: SubAccountId} or {tag: application}")
         if name and text is not None:
-            found[key] = read_attribute_table(text, name, key, by, problems)
+            found[key] = read_attribute_table(text, name, by, problems)
     return Attributes(found)
 
 
