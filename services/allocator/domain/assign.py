@@ -71,7 +71,7 @@ class _Precedence:
     def decide(self, values: Values) -> Decision:
         candidates = list(self._unanchored)
         for i, anchors in self._anchored.items():
-            candidates += anchors.rules_for(values[i])
+            candidates += anchors[values[i]]
         candidates.sort()
         for order in candidates:
             decision = self._attempts[order](values)
@@ -90,13 +90,13 @@ class _Precedence:
         self._anchored[position[anchor.dimension]].add(order, anchor)
 
 
-class _Anchors:
-    """The rules anchored at one dimension: by exact value where possible, else by a test per distinct value."""
+class _Anchors(dict[str | None, list[int]]):
+    """The rules anchored at one dimension by value: filed where possible, else found by a test per distinct value."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._by_value: dict[str | None, list[int]] = defaultdict(list)
         self._tests: list[tuple[int, ValueTest]] = []
-        self._found: dict[str | None, list[int]] = {}
 
     def add(self, order: int, leaf: Leaf) -> None:
         if leaf.operator == "in":
@@ -105,11 +105,9 @@ class _Anchors:
         else:
             self._tests.append((order, value_test(leaf)))
 
-    def rules_for(self, value: str | None) -> list[int]:
-        found = self._found.get(value)
-        if found is None:
-            tested = [order for order, passes in self._tests if passes(value)]
-            found = self._found[value] = self._by_value.get(value, []) + tested
+    def __missing__(self, value: str | None) -> list[int]:
+        tested = [order for order, passes in self._tests if passes(value)]
+        found = self[value] = self._by_value.get(value, []) + tested
         return found
 
 
@@ -126,9 +124,14 @@ def _resolver(rule: Rule, cost_centers: Collection[str], position: Mapping[str, 
         fixed = Decision(rule.id, rule.assign)
         return lambda _: fixed
     find = owner_finder(rule.assign, cost_centers, position)
+    decisions: dict[str, Decision] = {}
 
     def resolve(values: Values) -> Decision | None:
         owner = find(values)
-        return None if owner is None else Decision(rule.id, Target("cost_center", owner))
+        if owner is None:
+            return None
+        if owner not in decisions:
+            decisions[owner] = Decision(rule.id, Target("cost_center", owner))
+        return decisions[owner]
 
     return resolve

@@ -35,16 +35,15 @@ def implies(given: Condition | None, wanted: Condition | None) -> bool:
 
 
 def _leaf_implies(given: Leaf, wanted: Leaf) -> bool:
-    passes = value_test(wanted)
     match given.operator, wanted.operator:
         case "exists", _:
             return wanted.operator == "exists" and given.expected == wanted.expected
         case _, "exists":
             return wanted.expected
         case "in", _:
-            return bool(given.values) and all(map(passes, given.values))
+            return bool(given.values) and all(map(value_test(wanted), given.values))
         case ("prefix", "prefix") | ("suffix", "suffix") | (("prefix" | "suffix" | "contains"), "contains"):
-            return all(map(passes, given.values))
+            return all(map(value_test(wanted), given.values))
         case "pattern", "pattern":
             return set(given.values) <= set(wanted.values)
         case one, other if one in COMPARISONS and other in COMPARISONS:

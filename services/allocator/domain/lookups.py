@@ -23,7 +23,10 @@ def owner_finder(lookup: Lookup, cost_centers: Collection[str], position: Mappin
 
     A cost center that is not among `cost_centers` is never found.
     """
-    at, always, find_value = position[lookup.dimension], _always(lookup, cost_centers), _value_finder(lookup)
+    at, always = position[lookup.dimension], _always(lookup, cost_centers)
+    if not lookup.dated and lookup.pattern is None:
+        return lambda values: always.get(values[at])  # type: ignore[arg-type]
+    find_value = _value_finder(lookup)
     dated = {
         value: [tenure for tenure in tenures if tenure.cost_center in cost_centers]
         for value, tenures in lookup.dated.items()

@@ -5,6 +5,7 @@ Rules are written by many and values by anybody who sets a tag, so a backtrackin
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import re2
@@ -17,6 +18,15 @@ class PatternInvalid(ValueError):
     """A text that is no regular expression, or one that can't be matched in linear time."""
 
 
+@lru_cache(maxsize=10_000)
+def _compiled(text: str) -> Any:
+    try:
+        return re2.compile(text, _OPTIONS)
+    except re2.error as error:
+        (reason,) = error.args
+        raise PatternInvalid(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
+
+
 class Pattern:
     """A regular expression that has to match a whole value.
 
@@ -25,11 +35,7 @@ class Pattern:
     """
 
     def __init__(self, text: str) -> None:
-        try:
-            self._compiled: Any = re2.compile(text, _OPTIONS)
-        except re2.error as error:
-            (reason,) = error.args
-            raise PatternInvalid(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
+        self._compiled = _compiled(text)
 
     @property
     def groups(self) -> int:

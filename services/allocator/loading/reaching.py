@@ -49,13 +49,14 @@ class _Takers:
         if rule.when is None:
             self._everything = self._everything or rule
             return
-        exact = [leaf for leaf in necessary_leaves(rule) if leaf.operator == "in" and len(leaf.values) <= _VALUES_MAX]
+        needed = list(necessary_leaves(rule))
+        exact = [leaf for leaf in needed if leaf.operator == "in" and len(leaf.values) <= _VALUES_MAX]
         if exact:
             leaf = min(exact, key=lambda one: len(one.values))
             for value in leaf.values:
                 self._by_value[leaf.dimension, value].append(rule)
         else:
-            for dimension in {leaf.dimension for leaf in _leaves(rule.when)}:
+            for dimension in {leaf.dimension for leaf in needed[:1] or _leaves(rule.when)}:
                 self._by_dimension[dimension].append(rule)
 
     def of(self, rule: Rule) -> Rule | None:
