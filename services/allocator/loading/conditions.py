@@ -59,6 +59,8 @@ def read_condition(reader: Reader, subject: Subject) -> Condition | None:
 
 def read_dimension(reader: Reader) -> str | None:
     """The dimension of text that `column` or `tag` names, checked."""
+    if {"tag", "column"} <= reader.node.items.keys():
+        reader.problems.add(reader.node.line, "both column and tag are given", "keep one of them")
     if "tag" in reader.node.items:
         tag = reader.text("tag", "give the tag's key", "")
         return f"tag:{tag}" if tag else None

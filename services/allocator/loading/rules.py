@@ -69,10 +69,14 @@ def _rules(rule_id: str, reader: Reader, days: Days, tables: Tables, known: Know
     when = _condition(reader, "when", known)
     unless = _condition(reader, "unless", known)
     conditions = [*([when] if when else []), *([Not(unless)] if unless else [])]
-    for assign, held in read_assign(reader, tables, known):
-        on = days.within(held)
-        if not on.are_none:
-            yield rule_of(rule_id, Assigned(assign, on), conditions)
+    errors = len(reader.problems.errors)
+    assigned = [Assigned(assign, days.within(held)) for assign, held in read_assign(reader, tables, known)]
+    possible = [one for one in assigned if not one.days.are_none]
+    if not possible and not days.are_none and len(reader.problems.errors) == errors:
+        advice = "compare its days with those of the cost centers"
+        reader.problems.add(reader.line("assign"), "there is no day on which its targets could take the cost", advice)
+    for one in possible:
+        yield rule_of(rule_id, one, conditions)
 
 
 def _condition(reader: Reader, key: str, known: Known) -> Condition | None:

@@ -56,6 +56,7 @@ def test_attributes_are_looked_up_when_the_rules_are_loaded() -> None:
         ("equals: prod", "equals: production", "rules.yaml:7: warning: a: no row of accounts.csv passes this test"),
         (", key: {column: SubAccountId}", "", "rules.yaml:5: key is missing; write key: {column"),
         ("SubAccountId", "SubAccount", "rules.yaml:5: unknown column 'SubAccount'; did you mean SubAccountId?"),
+        ("key: {column", "key: {tag: a, column", "rules.yaml:5: both column and tag are given; keep one"),
         ("table: accounts.csv", "table: other.csv", "rules.yaml:5: table other.csv is not in the bundle"),
         ("{accounts: {table", "{acc.ounts: {table", "rules.yaml:5: 'acc.ounts' can't name an attribute table"),
         ("attribute: accounts.environment, eq", "tag: x, eq", "rules.yaml:5: warning: nothing uses attribute"),

@@ -128,6 +128,17 @@ def test_a_target_that_ended_before_the_rule_set_begins_is_refused() -> None:
     assert not any("ended" in one for one in said(rule.format("{cost_center: B}"), centers))
 
 
+@pytest.mark.parametrize(
+    "rule",
+    ["valid_from: 2026-02-02, assign: {cost_center: END}", "assign: {shares: {A: 50, B: 50}}"],
+)
+def test_a_rule_that_holds_on_no_day_of_its_targets_is_refused(rule: str) -> None:
+    centers = HEAD + "END,E,,,2026-02-01,\nA,A,,,2026-02-01,\nB,B,,2026-02-02,,\n"
+    found = said(f"rules:\n  - {{id: a, {rule}}}\n", centers)
+
+    assert any("a: there is no day on which its targets could take the cost; compare" in one for one in found), found
+
+
 def test_all_are_those_who_have_not_ended() -> None:
     centers = HEAD + "A,A,,,2025-12-31,\nB,B,,,2026-01-01,\nC,C,,2027-01-01,,\n"
     loaded = rules("rules: []\nfallback: {pool: p}\npools:\n  - {id: p, method: even, targets: all}\n", centers)
