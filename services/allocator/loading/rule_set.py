@@ -115,8 +115,10 @@ def _load(bundle: Bundle, top: Reader, problems: Problems) -> LoadedRuleSet:
     )
     written = overrides | readers | {f"pool:{name}": reader for name, reader in pools.items()}
     lines = {name: reader.node.line for name, reader in written.items()} | {FALLBACK_RULE: top.line("fallback")}
-    if not problems.errors:
-        refuse_unreachable(rules, lines, problems)
+    wrong = {error.rule for error in problems.errors}
+    if "" not in wrong:
+        refuse_unreachable([rule for rule in rules if rule.id not in wrong], lines, problems)
+    if not wrong:
         warn_of_unused(rule_set, top, known)
     reasons = {name: override for name, (_, override) in first.items()}
     places = {name: Place(bundle.document_name, line) for name, line in lines.items()}

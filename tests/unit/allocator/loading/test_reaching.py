@@ -66,6 +66,17 @@ def test_a_rule_that_some_charge_may_reach_is_left_alone(first: str, second: str
     assert not hidden(first, second)
 
 
+def test_a_rule_that_is_wrong_hides_nothing_and_keeps_no_other_from_being_found() -> None:
+    first, second = "when: {tag: a, contans: x}, " + ONE, f"when: {{tag: b, exists: true}}, {ONE}"
+    rules = f"  - {{id: wrong, {first}}}\n  - {{id: b, {second}}}\n  - {{id: c, assign: {{tag: b}}}}\n"
+    found = said(f"rules:\n{rules}  - {{id: d, assign: {{tag: c}}}}\n{ALL}")
+
+    assert [one.partition(";")[0] for one in found] == [
+        "rules.yaml:6: wrong: unknown operator 'contans'",
+        "rules.yaml:8: c: no charge gets here: rule b in line 7 takes them all",
+    ]
+
+
 def test_a_rule_whose_target_changes_on_a_day_hides_nothing_by_itself() -> None:
     centers = "cost_center_id,name,valid_to,successor\nCC-1,One,2026-03-01,CC-2\nCC-2,Two,,\nCC-3,Three,,\n"
     rule = "rules:\n  - {id: first, assign: {cost_center: CC-1}}\n  - {id: second, assign: {cost_center: CC-3}}\n"
