@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from services.allocator.commands.simulate import simulate_command
-from services.allocator.loading import Bundle, RuleSetInvalid, load, load_bundle
+from services.allocator.domain.rule_set import FALLBACK_RULE
+from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load, load_bundle, review
 from shared.documents import DocumentError
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
@@ -22,23 +23,27 @@ _ALLOCATOR = ServiceCommands("allocator")
 
 
 @rules.command("check")
-def check_command(file: RuleFile, as_json: Json = False) -> None:
+def check_command(
+    file: RuleFile,
+    strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
+    as_json: Json = False,
+) -> None:
     """Check a rule set without applying it; no running service is needed.
 
-    Every mistake is listed with file, line, rule and what to do. Exit codes: 0 it can be applied, 2 it can't.
+    Every mistake is listed with file, line, rule and what to do; so is what is allowed and most likely not meant, as a
+    warning. Overrides are listed with their last day. Exit codes: 0 it can be applied, 2 it can't.
     """
-    errors = _errors(file)
+    found = _review(file)
+    errors = [one for one in found if strict or one.severity == "error"]
+    warnings = [one for one in found if one not in errors]
     if as_json:
-        print_json({"errors": [_as_json(error) for error in errors]})
-    for error in () if as_json else errors:
-        err.print(str(error), markup=False, style="red", soft_wrap=True)
+        print_json({"errors": [_as_json(one) for one in errors], "warnings": [_as_json(one) for one in warnings]})
+    for one in () if as_json else found:
+        err.print(str(one), markup=False, style="red" if one in errors else "yellow", soft_wrap=True)
     if errors:
         raise typer.Exit(BAD_USAGE)
     if not as_json:
-        loaded = load(load_bundle(file))
-        found = loaded.rule_set
-        counts = f"{len(found.rules)} rules, {len(found.pools)} pools, {len(loaded.cost_centers)} cost centers"
-        out.print(f"{file}: {counts}; version {loaded.version[:12]}", soft_wrap=True)
+        _print_summary(file, load(load_bundle(file)))
 
 
 @rules.command("apply")
@@ -91,12 +96,19 @@ def show_command(
     out.print(table)
 
 
-def _errors(file: Path) -> list[DocumentError]:
+def _review(file: Path) -> list[DocumentError]:
     try:
-        load(load_bundle(file))
+        return review(load_bundle(file))
     except RuleSetInvalid as error:
         return list(error.errors)
-    return []
+
+
+def _print_summary(file: Path, loaded: LoadedRuleSet) -> None:
+    rules = {rule.id for rule in loaded.rule_set.rules} - {FALLBACK_RULE}
+    counts = f"{len(rules)} rules, {len(loaded.rule_set.pools)} pools, {len(loaded.cost_centers)} cost centers"
+    out.print(f"{file}: {counts}; version {loaded.version[:12]}", soft_wrap=True)
+    for name, override in loaded.overrides.items():
+        out.print(f"override {name} until {override.until}: {override.reason}", markup=False, soft_wrap=True)
 
 
 def _bundle(file: Path) -> Bundle:
@@ -115,4 +127,5 @@ def _as_json(error: DocumentError) -> dict[str, object]:
         "rule": error.rule,
         "message": error.message,
         "advice": error.advice,
+        "severity": error.severity,
     }

@@ -123,7 +123,8 @@ class Reader:
     def allow(self, *keys: str) -> None:
         """Complain about keys that have no meaning here."""
         for key in self.node.items.keys() - set(keys):
-            self.problems.add(self.node.key_lines[key], f"unknown key {key!r}", f"use only {', '.join(keys)}")
+            advice = self.problems.suggestion(key, keys, f"use only {', '.join(keys)}")
+            self.problems.add(self.node.key_lines[key], f"unknown key {key!r}", advice)
 
     def line(self, key: str) -> int:
         """Where a key stands, or where the mapping begins."""

@@ -16,10 +16,10 @@ from services.allocator.domain.conditions import (
     ValueTest,
     compile_condition,
     necessary_leaves,
-    resolutions,
     rule_dimensions,
     value_test,
 )
+from services.allocator.domain.lookups import anchor_of, owner_finder
 from services.allocator.domain.rule_set import FALLBACK_RULE, Divided, Leaf, Lookup, Rule, RuleSet, Target
 
 
@@ -71,7 +71,7 @@ class _Precedence:
     def decide(self, values: Values) -> Decision:
         candidates = list(self._unanchored)
         for i, anchors in self._anchored.items():
-            candidates += anchors.rules_for(values[i])
+            candidates += anchors[values[i]]
         candidates.sort()
         for order in candidates:
             decision = self._attempts[order](values)
@@ -82,8 +82,7 @@ class _Precedence:
     def _file(self, order: int, rule: Rule, cost_centers: Collection[str], position: Mapping[str, int]) -> None:
         leaves = list(necessary_leaves(rule))
         if isinstance(rule.assign, Lookup):
-            known = tuple(resolutions(rule.assign, cost_centers))
-            leaves.append(Leaf(rule.assign.dimension, "in", known))
+            leaves.append(anchor_of(rule.assign, cost_centers))
         if not leaves:
             self._unanchored.append(order)
             return
@@ -91,13 +90,13 @@ class _Precedence:
         self._anchored[position[anchor.dimension]].add(order, anchor)
 
 
-class _Anchors:
-    """The rules anchored at one dimension: by exact value where possible, else by a test per distinct value."""
+class _Anchors(dict[str | None, list[int]]):
+    """The rules anchored at one dimension by value: filed where possible, else found by a test per distinct value."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._by_value: dict[str | None, list[int]] = defaultdict(list)
         self._tests: list[tuple[int, ValueTest]] = []
-        self._found: dict[str | None, list[int]] = {}
 
     def add(self, order: int, leaf: Leaf) -> None:
         if leaf.operator == "in":
@@ -106,11 +105,9 @@ class _Anchors:
         else:
             self._tests.append((order, value_test(leaf)))
 
-    def rules_for(self, value: str | None) -> list[int]:
-        found = self._found.get(value)
-        if found is None:
-            tested = [order for order, passes in self._tests if passes(value)]
-            found = self._found[value] = self._by_value.get(value, []) + tested
+    def __missing__(self, value: str | None) -> list[int]:
+        tested = [order for order, passes in self._tests if passes(value)]
+        found = self[value] = self._by_value.get(value, []) + tested
         return found
 
 
@@ -126,9 +123,15 @@ def _resolver(rule: Rule, cost_centers: Collection[str], position: Mapping[str, 
     if not isinstance(rule.assign, Lookup):
         fixed = Decision(rule.id, rule.assign)
         return lambda _: fixed
-    at = position[rule.assign.dimension]
-    found = {
-        value: Decision(rule.id, Target("cost_center", cost_center))
-        for value, cost_center in resolutions(rule.assign, cost_centers).items()
-    }
-    return lambda values: found.get(values[at])  # type: ignore[arg-type]
+    find = owner_finder(rule.assign, cost_centers, position)
+    decisions: dict[str, Decision] = {}
+
+    def resolve(values: Values) -> Decision | None:
+        owner = find(values)
+        if owner is None:
+            return None
+        if owner not in decisions:
+            decisions[owner] = Decision(rule.id, Target("cost_center", owner))
+        return decisions[owner]
+
+    return resolve

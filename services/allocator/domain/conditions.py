@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from services.allocator.domain.buckets import Values
-from services.allocator.domain.rule_set import All, AnyOf, Condition, Leaf, Lookup, Not, Rule, RuleSet
+from services.allocator.domain.comparing import comparison
+from services.allocator.domain.patterns import Pattern
+from services.allocator.domain.rule_set import CHARGE_DAY, All, AnyOf, Condition, Leaf, Lookup, Not, Rule, RuleSet
 
 Test = Callable[[Values], bool]
 ValueTest = Callable[[str | None], bool]
@@ -27,7 +28,10 @@ def dimensions_of(condition: Condition | None) -> Iterator[str]:
 def rule_dimensions(rule_set: RuleSet) -> tuple[str, ...]:
     """Every dimension the assignment rules look at, sorted, once each."""
     used = {name for rule in rule_set.rules for name in dimensions_of(rule.when)}
-    used |= {rule.assign.dimension for rule in rule_set.rules if isinstance(rule.assign, Lookup)}
+    lookups = [rule.assign for rule in rule_set.rules if isinstance(rule.assign, Lookup)]
+    used |= {lookup.dimension for lookup in lookups}
+    if any(lookup.dated for lookup in lookups):
+        used.add(CHARGE_DAY)
     return tuple(sorted(used))
 
 
@@ -38,11 +42,18 @@ def value_test(leaf: Leaf) -> ValueTest:
             return frozenset(leaf.values).__contains__
         case "prefix":
             return lambda value: value is not None and value.startswith(leaf.values)
+        case "suffix":
+            return lambda value: value is not None and value.endswith(leaf.values)
+        case "contains":
+            return lambda value: value is not None and any(part in value for part in leaf.values)
         case "pattern":
-            patterns = [re.compile(pattern) for pattern in leaf.values]
-            return lambda value: value is not None and any(pattern.fullmatch(value) for pattern in patterns)
+            patterns = [Pattern(text) for text in leaf.values]
+            return lambda value: value is not None and any(pattern.matches(value) for pattern in patterns)
         case "exists":
             return lambda value: (value is not None) is leaf.expected
+        case compared:
+            (operand,) = leaf.values
+            return comparison(compared, operand)
 
 
 def compile_condition(condition: Condition, position: Mapping[str, int]) -> Test:
@@ -63,13 +74,6 @@ def compile_condition(condition: Condition, position: Mapping[str, int]) -> Test
 
 def _at(i: int, passes: ValueTest) -> Test:
     return lambda values: passes(values[i])
-
-
-def resolutions(lookup: Lookup, cost_centers: Collection[str]) -> Mapping[str, str]:
-    """From each value that the assignment resolves to its cost center id: unknown cost centers are left out."""
-    if lookup.mapping is None:
-        return {cost_center: cost_center for cost_center in cost_centers}
-    return {value: found for value, found in lookup.mapping.items() if found in cost_centers}
 
 
 def necessary_leaves(rule: Rule) -> Iterator[Leaf]:

@@ -8,7 +8,7 @@ does not have it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -19,6 +19,9 @@ Basis = Literal["BilledCost", "EffectiveCost"]
 
 CHARGE_DAY = "charge_day"
 """The dimension of the first UTC day of a charge, `YYYY-MM-DD`."""
+
+FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
+"""The ends of time, for what has no first or last day."""
 
 FALLBACK_RULE = "fallback"
 """The rule id of what no rule matched."""
@@ -34,12 +37,18 @@ class Target(NamedTuple):
 SUSPENSE = Target("suspense")
 
 
+Operator = Literal["in", "prefix", "suffix", "contains", "pattern", "exists", "above", "below", "at_least", "at_most"]
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A test of one dimension against one or more `values`; `exists` has `expected` instead."""
+    """A test of one dimension: true if it holds for any of `values`; `exists` has `expected` instead.
+
+    The last four operators compare with one value: numbers if that is a number, days if it is a day (`YYYY-MM-DD`).
+    """
 
     dimension: str
-    operator: Literal["in", "prefix", "pattern", "exists"]
+    operator: Operator
     values: tuple[str, ...] = ()
     expected: bool = True
 
@@ -68,12 +77,26 @@ class Not:
 Condition = Leaf | All | AnyOf | Not
 
 
+class Tenure(NamedTuple):
+    """A cost center, and the first and last charge day on which it takes the cost."""
+
+    cost_center: str
+    first: str = FIRST_DAY
+    last: str = LAST_DAY
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Assignment by the value of a dimension: a cost center id itself, or by `mapping` from value to cost center id."""
+    """Assignment by the value of a dimension, or by what the first group of `pattern` matches of it.
+
+    The value is a cost center id itself, or `mapping` says whose it is; values in `dated` have other owners on other
+    days, and none on a day outside all their tenures.
+    """
 
     dimension: str
     mapping: Mapping[str, str] | None = None
+    dated: Mapping[str, tuple[Tenure, ...]] = field(default_factory=dict)
+    pattern: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +119,8 @@ class Rule:
 class RuleSet:
     """A whole rule set: rules in order of precedence, pools, and where the rest goes.
 
+    Rules that follow each other may have one id: the alternatives of a rule that names several tags, or whose target
+    changes on a day.
     `reciprocal` lists groups of pools that may feed each other in a circle and are solved as simultaneous equations.
     """
 

@@ -95,16 +95,8 @@ class StepDown:
             (self._held[target.id] if target.kind == "pool" else self._settled).append(part)
 
     def _split(self, stage: Stage) -> None:
-        cells: dict[tuple[str, Partition], dict[str, list[Part]]] = defaultdict(lambda: defaultdict(list))
-        for pool in stage:
-            for part in self._held.pop(pool.id, ()):
-                self._given.add(("pool", part.flow.currency, pool.id), part.billed_cost, part.effective_cost)
-                if part.billed_cost or part.effective_cost:
-                    values = dict(part.flow.partition)
-                    where = tuple((name, values[name]) for name in pool.partition_by)
-                    cells[part.flow.currency, where][pool.id].append(part)
         out: list[Part] = []
-        for (currency, where), parts in sorted(cells.items(), key=_by_cell):
+        for (currency, where), parts in sorted(self._cells(stage).items(), key=_by_cell):
             divisions = self._divisions(stage, currency, where, parts)
             if self._noted is not None:
                 self._noted |= {(name, currency, where): division for name, division in divisions.items()}
@@ -118,6 +110,18 @@ class StepDown:
             if part.target.kind == "cost_center":
                 self._bases.add_received(part.target.id, part.flow.currency, part.billed_cost, part.effective_cost)
         self._deliver(out)
+
+    def _cells(self, stage: Stage) -> dict[tuple[str, Partition], dict[str, list[Part]]]:
+        """What the pools of a stage hold, by currency and part of the partition, and then by pool."""
+        cells: dict[tuple[str, Partition], dict[str, list[Part]]] = defaultdict(lambda: defaultdict(list))
+        for pool in stage:
+            for part in self._held.pop(pool.id, ()):
+                self._given.add(("pool", part.flow.currency, pool.id), part.billed_cost, part.effective_cost)
+                if part.billed_cost or part.effective_cost:
+                    values = dict(part.flow.partition)
+                    where = tuple((name, values[name]) for name in pool.partition_by)
+                    cells[part.flow.currency, where][pool.id].append(part)
+        return cells
 
     def _divisions(
         self, stage: Stage, currency: str, where: Partition, parts: Mapping[str, Sequence[Part]]

@@ -62,9 +62,12 @@ def load_bundle(path: Path) -> Bundle:
 def tables_named(top: documents.Mapping, problems: Problems) -> dict[str, int]:
     """The file names that a document names for its tables, each with its line; impossible names are problems."""
     named = [top.items.get("cost_centers")]
-    mappings = top.items.get("mappings")
+    mappings, attributes = top.items.get("mappings"), top.items.get("attributes")
     if isinstance(mappings, documents.Mapping):
         named += mappings.items.values()
+    if isinstance(attributes, documents.Mapping):
+        tables = attributes.items.values()
+        named += [table.items.get("table") for table in tables if isinstance(table, documents.Mapping)]
     found: dict[str, int] = {}
     for node in named:
         if isinstance(node, documents.Text) and node.text:

@@ -217,7 +217,8 @@ class World:
 def _event(delivery_id: str, partition: int, sequence: int, cost: dict[str, Any]) -> CostEvent:
     return CostEvent(
         delivery_id=delivery_id, partition=partition, sequence=sequence, kind="charge", billing_period=PERIOD,
-        charge_day=f"{PERIOD}-01", row_hash=f"{partition:02}{sequence:06}", occurrence=0, charge=cost,
+        charge_day=cost.get("ChargePeriodStart", f"{PERIOD}-01")[:10], row_hash=f"{partition:02}{sequence:06}",
+        occurrence=0, charge=cost,
     )  # fmt: skip
 
 

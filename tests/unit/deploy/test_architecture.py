@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 DOMAINS = sorted((ROOT / "services").glob("*/domain"))
-ALLOWED = ("shared.money", "shared.apportion")
+# re2 computes and does nothing else: a pattern of a rule must not be able to hang a run.
+ALLOWED = ("shared.money", "shared.apportion", "re2")
 # Standard, and still not pure: clocks, randomness, files, network, processes.
 IMPURE = {"asyncio", "io", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil", "socket", "sqlite3"}
 IMPURE |= {"subprocess", "tempfile", "threading", "time", "urllib", "uuid"}

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from services.allocator.domain.pool import Pool
 from services.allocator.domain.pools import PoolCycle, stages
 from services.allocator.loading.pools import policies
-from services.allocator.loading.pools.known import Known
 from services.allocator.loading.pools.methods import read_method
 from services.allocator.loading.pools.policies import read_pool
 from services.allocator.loading.pools.reciprocal import Groups, read_reciprocal
+from services.allocator.loading.targets import Known
 from shared.documents import Reader
 
 __all__ = ["Known", "read_pools"]

@@ -9,8 +9,8 @@ from typing import Final, Literal, get_args
 from services.allocator.domain.pool import Driver, MissingDriver, Subjects, Tier
 from services.allocator.domain.rule_set import SUSPENSE
 from services.allocator.loading.numbers import decimal_of
-from services.allocator.loading.pools.known import Known
 from services.allocator.loading.pools.words import read_positive, read_word
+from services.allocator.loading.targets import Known
 from shared.documents import Mapping, Node, Reader, Text
 
 DAYS_MAX: Final = 3_660
@@ -59,9 +59,10 @@ def read_subjects(reader: Reader, known: Known) -> Subjects:
     name = subjects.text("mapping", "name one of the mappings", "") or None
     owners = known.owners
     if name is not None and name in known.mappings:
-        owners = known.owners_by(name)
+        owners = known.owners_by(name, subjects.line("mapping"), reader.problems)
     elif name is not None:
-        reader.problems.add(subjects.line("mapping"), f"unknown mapping {name!r}", "declare it under mappings")
+        advice = reader.problems.suggestion(name, known.mappings, "declare it under mappings")
+        reader.problems.add(subjects.line("mapping"), f"unknown mapping {name!r}", advice)
     unowned = subjects.text("unowned", "write unowned: suspense, ignore, CC-900 or pool:x", "suspense") or ""
     if unowned == "ignore":
         return Subjects(owners, None)

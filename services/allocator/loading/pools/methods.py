@@ -26,9 +26,9 @@ from services.allocator.domain.rule_set import SUSPENSE
 from services.allocator.loading.conditions import read_condition
 from services.allocator.loading.numbers import decimal_of
 from services.allocator.loading.pools.drivers import read_driver, read_drivers, read_rate, read_subjects, read_tiers
-from services.allocator.loading.pools.known import Known
 from services.allocator.loading.pools.targets import read_targets, read_weights, refuse_pools, total_of
 from services.allocator.loading.pools.words import read_currency, read_word, suggestion
+from services.allocator.loading.targets import Known
 from shared.documents import Mapping, Reader
 
 _HUNDRED: Final = Decimal(100)
@@ -97,10 +97,10 @@ def _all_read(percents: Weights, reader: Reader) -> bool:
 def _proportional(reader: Reader, known: Known) -> Method:
     targets = read_targets(reader, known)
     refuse_pools(targets, reader)
-    return Proportional(targets, _base(reader), _bounds(reader, targets))
+    return Proportional(targets, _base(reader, known), _bounds(reader, targets))
 
 
-def _base(reader: Reader) -> Base:
+def _base(reader: Reader, known: Known) -> Base:
     node = reader.node.items.get("base")
     if not isinstance(node, Mapping):
         word = read_word(reader, "base", ("direct", "direct_and_received"), "direct")
@@ -110,7 +110,7 @@ def _base(reader: Reader) -> Base:
     where = base.mapping("where", _BASE)
     if where is None:
         reader.problems.add(node.line, "base has no where", _BASE)
-    return Base(where=read_condition(where) if where else None)
+    return Base(where=read_condition(where, known.attributes) if where else None)
 
 
 def _driver(reader: Reader, known: Known) -> Method | None:

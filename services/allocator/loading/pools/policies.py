@@ -20,9 +20,9 @@ from services.allocator.domain.pool import (
 )
 from services.allocator.domain.rule_set import CHARGE_DAY
 from services.allocator.loading.conditions import read_dimension
-from services.allocator.loading.pools.known import Known
 from services.allocator.loading.pools.targets import read_weights
 from services.allocator.loading.pools.words import read_currency, read_word
+from services.allocator.loading.targets import Known
 from shared.documents import Mapping, Reader, Sequence, Text
 from shared.focus.naming import column_problem
 

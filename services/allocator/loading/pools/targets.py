@@ -7,8 +7,9 @@ from typing import Final
 
 from services.allocator.domain.pool import Targets, Weights
 from services.allocator.domain.rule_set import Target
+from services.allocator.loading.attributes import cost_centers_where
 from services.allocator.loading.numbers import decimal_of
-from services.allocator.loading.pools.known import Known
+from services.allocator.loading.targets import Known
 from shared.documents import Mapping, Node, Reader, Sequence, Text
 
 _LISTED: Final = "write targets: all, or targets: [CC-100, CC-200]"
@@ -56,12 +57,22 @@ def refuse_pools(targets: Targets, reader: Reader) -> None:
 def _chosen(node: Node | None, reader: Reader, known: Known) -> list[Target]:
     """What `targets` stands for: `all`, or a list of names. A new way to choose targets goes here and nowhere else."""
     if isinstance(node, Text) and node.text == "all":
-        return [Target("cost_center", name) for name in sorted(known.cost_centers)]
+        return [Target("cost_center", name) for name in sorted(known.open)]
+    if isinstance(node, Mapping) and "where" in node.items:
+        return _chosen_by_attributes(Reader(node, reader.problems), known)
     if isinstance(node, Sequence) and all(isinstance(item, Text) for item in node.items):
         return _named([item for item in node.items if isinstance(item, Text)], reader, known)
     if node is not None:
         reader.problems.add(reader.line("targets"), "targets are not a list", _LISTED)
     return []
+
+
+def _chosen_by_attributes(chosen: Reader, known: Known) -> list[Target]:
+    chosen.allow("where")
+    where = chosen.mapping("where", "write targets: {where: {attribute: department, equals: IT}}")
+    names = cost_centers_where(where, known.cost_centers) if where else []
+    still_open = set(known.open)
+    return [Target("cost_center", name) for name in names if name in still_open]
 
 
 def _named(names: list[Text], reader: Reader, known: Known) -> list[Target]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Literal
 
 import pytest
 
@@ -17,12 +16,13 @@ from services.allocator.domain.rule_set import (
     Leaf,
     Lookup,
     Not,
+    Operator,
     Rule,
     RuleSet,
     Target,
+    Tenure,
 )
 
-Operator = Literal["in", "prefix", "pattern", "exists"]
 DIMENSIONS = ("ServiceName", "tag:team", "x_Project")
 A, B = Target("cost_center", "A"), Target("cost_center", "B")
 
@@ -74,6 +74,30 @@ def test_an_assignment_that_does_not_resolve_leaves_the_charge_to_the_next_rule(
     assert decide(rules, "s", None, "q") == Decision("fallback", SUSPENSE)
 
 
+def test_the_owner_of_a_value_may_depend_on_the_day() -> None:
+    dated = {
+        "web": (Tenure("A", last="2026-01-16"), Tenure("B", "2026-01-17", "2026-02-01"), Tenure("closed", "2026-02-02"))
+    }
+    rule_set = RuleSet("r", "2026-01", "BilledCost", (Rule("t", Lookup("tag:team", {"app": "A"}, dated)),), SUSPENSE)
+    assign = assigner(rule_set, ("A", "B"), ("charge_day", "tag:team"))
+
+    days = ("2026-01-16", "2026-01-17", "2026-02-01", "2026-02-02")
+    assert [assign((day, "web")).target for day in days] == [A, B, B, SUSPENSE]
+    assert {assign((day, "app")).target for day in days} == {A}
+    assert assign((None, "web")).target == SUSPENSE
+
+
+def test_a_lookup_by_pattern_finds_what_its_group_names() -> None:
+    rules = (
+        Rule("p", Lookup("x_Project", pattern="(.)-.*")),
+        Rule("q", Lookup("x_Project", {"x": "B"}, pattern=".-(.)")),
+    )
+
+    assert decide(rules, "s", None, "A-x") == Decision("p", A)
+    assert decide(rules, "s", None, "C-x") == Decision("q", B)
+    assert decide(rules, "s", None, "x") == Decision("fallback", SUSPENSE)
+
+
 def test_a_thousand_rules_decide_as_if_each_were_tried_in_order() -> None:
     dice = random.Random(5)
     rules = tuple(_random_rule(dice, i) for i in range(1_000))
@@ -91,7 +115,8 @@ def test_a_thousand_rules_decide_as_if_each_were_tried_in_order() -> None:
 def _random_rule(dice: random.Random, i: int) -> Rule:
     def leaf() -> Leaf:
         value = f"v{dice.randrange(40)}"
-        operator: Operator = dice.choice(["in", "in", "prefix", "pattern", "exists"])
+        operator: Operator = dice.choice(["in", "in", "prefix", "suffix", "contains", "pattern", "above", "exists"])
+        value = str(dice.randrange(40)) if operator == "above" else value
         return Leaf(dice.choice(DIMENSIONS), operator, () if operator == "exists" else (value,))
 
     shape = dice.choice(["all", "all", "any", "not"])

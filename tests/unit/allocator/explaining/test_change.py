@@ -13,7 +13,7 @@ from services.allocator.domain.pool import Even, Pool, Proportional
 from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet, Target
 from services.allocator.explaining.change import PARTS, Month, change_of
 from services.allocator.loading import LoadedRuleSet
-from services.allocator.loading.tables import CostCenterRow
+from services.allocator.loading.cost_centers import CostCenterRow
 from services.allocator.simulating.simulate import Side
 from tests.unit.allocator.archive import charge, write_archive
 
@@ -26,7 +26,7 @@ NETWORK = Rule("network", Target("pool", "network"), Leaf("ServiceName", "in", (
 
 def side(*rules: Rule, pool: Pool | None = None) -> Side:
     rule_set = RuleSet("r", JANUARY, "EffectiveCost", rules or (BY_TEAM,), SUSPENSE, (pool,) if pool else ())
-    return Side(LoadedRuleSet(rule_set, "v", CENTERS))
+    return Side(LoadedRuleSet(rule_set, "v", CENTERS, {}, {}))
 
 
 def used(billed: str, quantity: str | None, sku: str = "vm", month: str = FEBRUARY, **columns: Any) -> dict[str, Any]:

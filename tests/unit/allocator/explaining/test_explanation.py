@@ -20,7 +20,7 @@ from services.allocator.domain.rule_set import SUSPENSE, Divided, Leaf, Lookup, 
 from services.allocator.explaining.explanation import explain, summarise
 from services.allocator.explaining.rows import provider_rows
 from services.allocator.loading import LoadedRuleSet
-from services.allocator.loading.tables import CostCenterRow
+from services.allocator.loading.cost_centers import CostCenterRow
 from services.allocator.publishing import line_content
 from shared.events import Allocation, decode
 from tests.unit.allocator.archive import PERIOD, charge, write_archive
@@ -68,7 +68,7 @@ def lines(archive: Path) -> list[Allocation]:
 
 
 def test_the_rows_behind_every_line_add_up_to_what_its_rule_took(archive: Path, lines: list[Allocation]) -> None:
-    loaded = LoadedRuleSet(RULES, "v", CENTERS)
+    loaded = LoadedRuleSet(RULES, "v", CENTERS, {}, {})
     kinds = set()
 
     for line in some_of_each(lines):

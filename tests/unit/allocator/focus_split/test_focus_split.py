@@ -18,7 +18,7 @@ from services.allocator.domain.rule_set import SUSPENSE, Divided, Leaf, Lookup, 
 from services.allocator.focus_split.files import write_month
 from services.allocator.focus_split.rows import METRICS, Month
 from services.allocator.loading import LoadedRuleSet
-from services.allocator.loading.tables import CostCenterRow
+from services.allocator.loading.cost_centers import CostCenterRow
 from services.allocator.simulating.simulate import Side
 from tests.unit.allocator.archive import PERIOD, charge, write_archive
 
@@ -28,7 +28,8 @@ HOST = Rule("host", Target("pool", "host"), Leaf("ServiceName", "in", ("host",))
 
 
 def side(rules: Sequence[Rule], *pools: Pool) -> Side:
-    return Side(LoadedRuleSet(RuleSet("acme", PERIOD, "EffectiveCost", tuple(rules), SUSPENSE, pools), "v1", CENTERS))
+    rule_set = RuleSet("acme", PERIOD, "EffectiveCost", tuple(rules), SUSPENSE, pools)
+    return Side(LoadedRuleSet(rule_set, "v1", CENTERS, {}, {}))
 
 
 def split(directory: Path, rows: Sequence[dict[str, Any]], by: Side) -> list[dict[str, Any]]:

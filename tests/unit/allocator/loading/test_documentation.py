@@ -1,0 +1,108 @@
+"""The examples of docs/rules.md are rule sets, do what the page says, and fit the schema for editors."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from services.allocator.domain.assign import assigner
+from services.allocator.domain.conditions import rule_dimensions
+from services.allocator.domain.rule_set import Divided, Target
+from services.allocator.loading import Bundle, load, load_bundle, review
+from tests.unit.allocator.loading.test_assignments import OVERRIDDEN
+from tests.unit.allocator.loading.test_errors import DOCUMENT
+
+ROOT = Path(__file__).parents[4]
+PAGE = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(yaml|csv) (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+EXAMPLES = [text for kind, name, text in BLOCKS if (kind, name) == ("yaml", "rules")]
+TABLES = {name: text for kind, name, text in BLOCKS if kind == "csv" and name.endswith(".csv")}
+CHARGES = list(csv.DictReader(next(text for _, name, text in BLOCKS if name == "charges").splitlines()))
+SCHEMA = json.loads((ROOT / "docs/rules.schema.json").read_text(encoding="utf-8"))
+
+
+def example(text: str) -> Bundle:
+    """An example with those of the page's tables that it names."""
+    return Bundle(text, {name: table for name, table in TABLES.items() if name in text})
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_an_example_can_be_applied(text: str) -> None:
+    assert [str(one) for one in review(example(text))] == []
+
+
+@pytest.mark.parametrize("charge", CHARGES, ids=str)
+def test_a_charge_goes_where_the_page_says(charge: dict[str, str]) -> None:
+    loaded = load(example(EXAMPLES[0]))
+    values = {name: value or None for name, value in charge.items()}
+    rule, goes_to = charge["rule"], charge["goes to"]
+    dimensions = tuple(sorted({*rule_dimensions(loaded.rule_set), *values}))
+
+    decided = assigner(loaded.rule_set, loaded.cost_centers, dimensions)(tuple(map(values.get, dimensions)))
+
+    target = decided.target
+    shares = target.targets if isinstance(target, Divided) else [(target, "")]
+    assert decided.rule_id == rule
+    assert " ".join(f"{_name(one)} {part}".strip() for one, part in shares) == goes_to
+
+
+def _name(target: Target) -> str:
+    return target.id or "SUSPENSE"
+
+
+def test_the_page_has_what_these_tests_are_about() -> None:
+    assert len(EXAMPLES) == 1
+    assert len(CHARGES) >= 10
+
+
+def documents() -> list[Any]:
+    example_set = load_bundle(ROOT / "examples/real-multicloud/rules.yaml").document
+    head = DOCUMENT.partition("rules:")[0] + "fallback: {pool: shared}\n"
+    return [_plain(text) for text in (*EXAMPLES, example_set, DOCUMENT, head + OVERRIDDEN)]
+
+
+class _Editor(yaml.SafeLoader):
+    """YAML as editors read it: numbers and truth are values, days are text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 -- it is the base class's way
+        first: [one for one in resolvers if not one[0].endswith("timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _plain(text: str) -> Any:
+    return yaml.load(text, _Editor)
+
+
+def test_the_schema_takes_what_can_be_applied() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    for document in documents():
+        jsonschema.validate(document, SCHEMA, jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("basis: BilledCost", "basis: ListCost"), ("basis:", "bases:"), ("2026-01", "2026-13"),
+        ("equals: Tax", "equal: Tax"), ("equals: Tax", "equals: Tax, prefix: T"), ("equals: Tax", ""),
+        ("column: ChargeCategory, ", ""), ("{pool: shared}", "{pool: shared, cost_center: CC-1}"),
+        ("tag: team, mapping", "mapping"), ("{suspense: true}", "{suspense: false}"), ("id: tax, ", ""),
+        ("{tag: team, mapping: teams}", "{shares: {}}"), ("when: {column", "unles: {column"),
+    ],
+)  # fmt: skip
+def test_the_schema_refuses_what_the_check_refuses(old: str, new: str) -> None:
+    text = DOCUMENT.replace(old, new, 1)
+
+    assert text != DOCUMENT
+    assert review(
+        Bundle(text, {"centers.csv": "cost_center_id,name\nCC-1,a\nCC-2,b\n", "teams.csv": "value,cost_center_id\n"})
+    )
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(_plain(text), SCHEMA, jsonschema.Draft202012Validator)
