@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from shared import topic_admin
 from shared.database import create_engine, migrate
 from shared.events import CostEvent, Delivery, ProviderInvoice, Totals, decode
 from shared.topics import COSTS, DELIVERIES, PROVIDER_INVOICES, dead_letters
+from tests.stack.command import apportion
 from tests.stack.service import ServiceProcess
 
 _PATIENCE_SECONDS = 60
@@ -85,6 +87,10 @@ class World:
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
+
+    def apportion(self, *arguments: str | Path, **environment: str) -> CompletedProcess[str]:
+        """Run a command against this intake."""
+        return apportion(*arguments, env={"APPORTION_INTAKE_URL": f"http://127.0.0.1:{self.port}", **environment})
 
     def begin(self, source: str, files: Sequence[Path], **terms: object) -> str:
         """Upload files and deliver them; the delivery's id."""
