@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import Stack
+from tests.stack.service import forked_services
 from tests.stack.shared import SharedStack
 
 
@@ -57,3 +58,10 @@ def private_stack() -> Iterator[Callable[[], Stack]]:
         for status in stack.status():
             stack.kill(status.name)
         shutil.rmtree(stack.data_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[None]:
+    """Stacks that this test process starts fork their services, which saves the imports."""
+    with forked_services():
+        yield

@@ -7,6 +7,7 @@ session left behind is cleared away by the next one.
 
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,12 +15,31 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
-import psutil
 
 from deploy.local import LocalStackError, Stack
 from deploy.local.process import Process, ProcessId
 
 _ROOT_PREFIX = "apportion-tests"
+
+
+class Guest(Stack):
+    """Services of one test on the session's Kafka and PostgreSQL, with a database and topics of their own."""
+
+    def __init__(self, shared: Stack, data_dir: Path) -> None:
+        name = f"t{secrets.token_hex(6)}"
+        super().__init__(data_dir, topic_prefix=f"{name}.", database=name)
+        self.kafka, self.postgres = shared.kafka, shared.postgres
+
+    def start_infrastructure(self, timeout_s: float = 60) -> None:
+        """It runs already; only the database is missing."""
+        self.postgres.create_database(self.database)
+
+    def stop(self, timeout_s: float = 30) -> bool:
+        """End the services, and leave the infrastructure to the others."""
+        for name in list(self.services):
+            self.kill(name)
+        self.postgres.drop_database(self.database)
+        return True
 
 
 class SharedStack:
@@ -28,7 +48,7 @@ class SharedStack:
     def __init__(self, session: str, root: Path | None = None) -> None:
         self.root = root or Path(tempfile.gettempdir()) / f"{_ROOT_PREFIX}-{os.getuid()}"
         self.session_dir = self.root / session
-        self._me = ProcessId(os.getpid(), psutil.Process().create_time())
+        self._me = ProcessId.of(os.getpid())
 
     def acquire(self) -> Stack:
         """Join, starting the stack when nobody has it running."""
