@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local import Stack
 from tests.stack.service import forked_services
-from tests.stack.shared import SharedStack
+from tests.stack.shared import MIGRATED, SharedStack
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +34,14 @@ def database_url(shared_stack: Stack) -> Iterator[str]:
     """An empty database of the test's own."""
     name = f"t{secrets.token_hex(6)}"
     yield shared_stack.postgres.create_database(name)
+    shared_stack.postgres.drop_database(name)
+
+
+@pytest.fixture
+def migrated_database_url(shared_stack: Stack) -> Iterator[str]:
+    """A database of the test's own, with the tables of all services."""
+    name = f"t{secrets.token_hex(6)}"
+    yield shared_stack.postgres.create_database(name, MIGRATED)
     shared_stack.postgres.drop_database(name)
 
 

@@ -5,6 +5,7 @@ process identities rather than as a count, so that a process that crashed doesn'
 session left behind is cleared away by the next one.
 """
 
+import asyncio
 import fcntl
 import os
 import secrets
@@ -16,9 +17,12 @@ from pathlib import Path
 
 import msgspec
 
+from apportion.operations import migrate_all
 from deploy.local import LocalStackError, Stack
 from deploy.local.process import Process, ProcessId
 
+MIGRATED = "migrated"
+"""The database that tests get a copy of: making the tables of every service anew costs more."""
 _ROOT_PREFIX = "apportion-tests"
 
 
@@ -32,7 +36,7 @@ class Guest(Stack):
 
     def start_infrastructure(self, timeout_s: float = 60) -> None:
         """It runs already; only the database is missing."""
-        self.postgres.create_database(self.database)
+        self.postgres.create_database(self.database, MIGRATED)
 
     def stop(self, timeout_s: float = 30) -> bool:
         """End the services, and leave the infrastructure to the others."""
@@ -63,6 +67,7 @@ class SharedStack:
             _stop(self.session_dir)
             stack = Stack(self.session_dir)
             stack.start_infrastructure()
+            make_template(stack)
             return stack
 
     def release(self) -> None:
@@ -94,6 +99,11 @@ class SharedStack:
 
     def _write_members(self, members: list[ProcessId]) -> None:
         (self.session_dir / "members.json").write_bytes(msgspec.json.encode(members))
+
+
+def make_template(stack: Stack) -> None:
+    """Make the database with the tables of all services."""
+    asyncio.run(migrate_all(stack.postgres.create_database(MIGRATED)))
 
 
 def _stop(directory: Path) -> None:

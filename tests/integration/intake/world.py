@@ -20,7 +20,6 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from deploy.local.ports import free_port
 from services.intake.domain.delivery import ENDED
 from shared import topic_admin
-from shared.database import create_engine, migrate
 from shared.events import CostEvent, Delivery, ProviderInvoice, Totals, decode
 from shared.topics import COSTS, DELIVERIES, PROVIDER_INVOICES, dead_letters
 from tests.stack.command import apportion
@@ -40,12 +39,9 @@ class World:
         self._process: ServiceProcess | None = None
 
     async def prepare(self) -> None:
-        """Create topics and tables."""
+        """Create topics."""
         self.directory.mkdir(parents=True, exist_ok=True)
         await topic_admin.apply(self.bootstrap, self.prefix)
-        engine = create_engine(self.database_url, "test")
-        await migrate(engine, "intake")
-        await engine.dispose()
 
     def start(
         self, failpoint: str = "", *, reject_limit: str = "100%", shrink_share: str = "1", **settings: object
