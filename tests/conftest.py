@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from deploy.local import Stack
-from tests.stack.shared import SharedStack
+from tests.stack.service import forked_services
+from tests.stack.shared import MIGRATED, SharedStack
 
 # How fast an example runs says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,6 +43,14 @@ def database_url(shared_stack: Stack) -> Iterator[str]:
 
 
 @pytest.fixture
+def migrated_database_url(shared_stack: Stack) -> Iterator[str]:
+    """A database of the test's own, with the tables of all services."""
+    name = f"t{secrets.token_hex(6)}"
+    yield shared_stack.postgres.create_database(name, MIGRATED)
+    shared_stack.postgres.drop_database(name)
+
+
+@pytest.fixture
 def topic_prefix() -> str:
     """Put before every topic and group name, so that tests side by side don't read each other's records."""
     return f"t{secrets.token_hex(4)}."
@@ -62,3 +71,10 @@ def private_stack() -> Iterator[Callable[[], Stack]]:
         for status in stack.status():
             stack.kill(status.name)
         shutil.rmtree(stack.data_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[None]:
+    """Stacks that this test process starts fork their services, which saves the imports."""
+    with forked_services():
+        yield

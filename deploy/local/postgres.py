@@ -100,9 +100,9 @@ class EmbeddedPostgres:
             self.process.kill()
             self.process = None
 
-    def create_database(self, name: str) -> str:
-        """Make an empty database; returns its URL."""
-        self._sql(f"CREATE DATABASE {_quoted(name)}")
+    def create_database(self, name: str, template: str = "template1") -> str:
+        """Make a database, a copy of the template, which nobody may be connected to; returns its URL."""
+        self._sql(f"CREATE DATABASE {_quoted(name)} TEMPLATE {_quoted(template)}")
         return self.url(name)
 
     def ensure_database(self, name: str) -> str:

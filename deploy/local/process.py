@@ -28,6 +28,11 @@ class ProcessId(msgspec.Struct, frozen=True):
     pid: int
     started: float
 
+    @classmethod
+    def of(cls, pid: int) -> "ProcessId":
+        """The identity of the process that has this pid now."""
+        return cls(pid, psutil.Process(pid).create_time())
+
 
 # Kept for as long as this program runs: only a parent can ask for an exit code, and a child that is meant to outlive
 # its handle isn't a forgotten one, which is what Python would otherwise warn of.
@@ -57,7 +62,7 @@ class Process:
                 cwd=cwd,
                 start_new_session=True,
             )
-        identity = ProcessId(child.pid, psutil.Process(child.pid).create_time())
+        identity = ProcessId.of(child.pid)
         _children[identity] = child
         return cls(identity)
 

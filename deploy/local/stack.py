@@ -219,8 +219,11 @@ class Stack:
             self._progress(f"{one.name} is ready at {one.url}")
 
     def _port(self, name: str) -> int:
-        if name not in self._ports:
-            self._ports[name] = ports.free_port()
+        while name not in self._ports:
+            port = ports.free_port()
+            # Free now, but promised to a service that isn't there yet.
+            if port not in self._ports.values():
+                self._ports[name] = port
         return self._ports[name]
 
     def _running(self, name: str) -> ServiceProcess:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from synthetic.export import Export, generate
+from tests.stack.command import apportion
 
 ROWS = 5_000
 
@@ -43,17 +44,17 @@ class Result:
         return self.out / period / f"{kind}-r1"
 
 
-def apportion(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """The command line as a user runs it."""
+def interpreted(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command line as a user runs it: nothing is forked."""
     command = [sys.executable, "-m", "apportion", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=170, env={**os.environ, **(env or {})}, check=False
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
 
 
-def run(given: Path, out: Path, *more: str | Path) -> Result:
+def run(
+    given: Path, out: Path, *more: str | Path, start: Callable[..., subprocess.CompletedProcess[str]] = apportion
+) -> Result:
     """`apportion run` on a generated input."""
-    done = apportion(
+    done = start(
         "run", "--focus", given / "focus.csv.gz", "--rules", given / "rules.yaml",
         "--provider-invoices", given / "provider-invoices.csv", "--out", out, *more,
     )  # fmt: skip
@@ -64,4 +65,4 @@ def run(given: Path, out: Path, *more: str | Path) -> Result:
 def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     directory = tmp_path_factory.mktemp("whole-way")
     generate(Export(rows=ROWS, seed=3), directory / "given")
-    return run(directory / "given", directory / "out")
+    return run(directory / "given", directory / "out", start=interpreted)

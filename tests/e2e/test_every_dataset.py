@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from synthetic.export import Export, generate
-from tests.e2e.conftest import Result, apportion
+from tests.e2e.conftest import Result
+from tests.stack.command import apportion
 from tests.unit.intake.exports import write_csv
 from tests.unit.intake.samples import SAMPLES
 

@@ -6,7 +6,7 @@ import csv
 import gzip
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -17,12 +17,13 @@ from apportion.stack import start_stack
 from deploy.local import Stack
 from shared.remote import Remote
 from synthetic.export import Export, generate
-from tests.e2e.conftest import apportion
+from tests.stack.command import apportion
+from tests.stack.shared import Guest
 
 PERIOD = "2026-06"
 ROWS = 400
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("forked")]
 
 
 def cut(given: Path, path: Path) -> int:
@@ -48,11 +49,16 @@ def until(stack: Stack, service: str, reached: Callable[[dict[str, Any]], bool])
     return found
 
 
-def test_held_then_blocked_then_released_then_closed(private_stack: Callable[[], Stack], tmp_path: Path) -> None:
+@pytest.fixture
+def stack(shared_stack: Stack, tmp_path: Path) -> Iterator[Stack]:
+    with Guest(shared_stack, tmp_path / "stack") as stack:
+        start_stack(stack, tmp_path / "files", lambda _: None)
+        yield stack
+
+
+def test_held_then_blocked_then_released_then_closed(stack: Stack, tmp_path: Path) -> None:
     generate(Export(rows=ROWS, seed=5, period=PERIOD), tmp_path / "given", lambda _: None)
     in_force = cut(tmp_path / "given" / "focus.csv.gz", tmp_path / "cut.csv")
-    stack = private_stack()
-    start_stack(stack, tmp_path / "files", lambda _: None)
 
     def run(*arguments: str | Path, exit_code: int = 0) -> CompletedProcess[str]:
         done = apportion(*arguments, env=stack.environment())

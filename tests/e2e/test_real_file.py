@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import apportion
+from tests.stack.command import apportion
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(os.environ.get("APPORTION_TEST_DATA", ROOT.parent / "shared" / "data")) / "focus_1_0_real_multicloud.csv.gz"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from synthetic.export import Export, generate
-from tests.e2e.conftest import apportion, run
+from tests.e2e.conftest import run
+from tests.stack.command import apportion
 from tests.unit.intake.samples import SAMPLES
 
 HEADER = "BilledCost,EffectiveCost,BillingAccountId,BillingPeriodStart,BillingPeriodEnd,ChargeCategory,ServiceName\n"

@@ -22,8 +22,9 @@ from shared.publisher import Publisher
 from shared.remote import Remote
 from shared.topics import ALLOCATIONS, COSTS, DELIVERIES, PROVIDER_INVOICES, TopicSpec
 from tests.faults.support import figures, fingerprint, job_of, make_input, run_disturbed
+from tests.stack.shared import Guest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("forked")]
 
 _ROWS = 2_000
 _CONSUMERS = ("allocator", "chargeback", "ledger")
@@ -38,12 +39,12 @@ class Ended:
     topics: dict[str, list[bytes]]
 
 
-async def read_back(bootstrap: str, spec: TopicSpec) -> list[bytes]:
+async def read_back(stack: Stack, spec: TopicSpec) -> list[bytes]:
     """All values of a topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=stack.bootstrap)
     await consumer.start()
     try:
-        places = [TopicPartition(spec.name, number) for number in range(spec.partitions)]
+        places = [TopicPartition(stack.topic_prefix + spec.name, number) for number in range(spec.partitions)]
         wanted = sum((await consumer.end_offsets(places)).values())
         consumer.assign(places)
         await consumer.seek_to_beginning()
@@ -58,7 +59,7 @@ async def read_back(bootstrap: str, spec: TopicSpec) -> list[bytes]:
 def _ended(stack: Stack, job: Job, outcome: Outcome) -> Ended:
     assert outcome.closed
     specs = (COSTS, DELIVERIES, PROVIDER_INVOICES, ALLOCATIONS)
-    topics = {spec.name: asyncio.run(read_back(stack.bootstrap, spec)) for spec in specs}
+    topics = {spec.name: asyncio.run(read_back(stack, spec)) for spec in specs}
     return Ended(figures(outcome), fingerprint(job.out), topics)
 
 
@@ -83,16 +84,17 @@ def in_force(values: list[bytes]) -> dict[str, Allocation]:
     return {name: line for name, line in newest.items() if not line.withdrawn}
 
 
-async def _publish(bootstrap: str, events: list[CostEvent], deliveries: list[Delivery], invoices: list[bytes]) -> None:
-    async with Publisher(bootstrap, "shuffler") as publisher:
+async def _publish(stack: Stack, events: list[CostEvent], deliveries: list[Delivery], invoices: list[bytes]) -> None:
+    costs, delivered, invoiced = (stack.topic_prefix + spec.name for spec in (COSTS, DELIVERIES, PROVIDER_INVOICES))
+    async with Publisher(stack.bootstrap, "shuffler") as publisher:
         send = publisher.producer.send
         for event in events:
             name = f"{event.delivery_id}/{event.partition}/{event.sequence}".encode()
-            await send(COSTS.name, encode(event), partition=event.partition, headers=[("ce_id", name)])
+            await send(costs, encode(event), partition=event.partition, headers=[("ce_id", name)])
         for delivery in deliveries:
-            await send(DELIVERIES.name, encode(delivery), key=delivery.delivery_id.encode())
+            await send(delivered, encode(delivery), key=delivery.delivery_id.encode())
         for invoice in invoices:
-            await send(PROVIDER_INVOICES.name, invoice, key=b"invoice")
+            await send(invoiced, invoice, key=b"invoice")
         await publisher.producer.flush()
 
 
@@ -101,9 +103,9 @@ def _renumbered(delivery: Delivery, events: list[CostEvent]) -> Delivery:
     return msgspec.structs.replace(delivery, partition_events=[counts[number] for number in range(COSTS.partitions)])
 
 
-def test_partition_and_order_of_cost_events_change_nothing(tmp_path: Path) -> None:
+def test_partition_and_order_of_cost_events_change_nothing(shared_stack: Stack, tmp_path: Path) -> None:
     given = make_input(tmp_path / "given", _ROWS)
-    with Stack(tmp_path / "straight") as stack:
+    with Guest(shared_stack, tmp_path / "straight") as stack:
         job = job_of(given, tmp_path / "out-straight")
         outcome, _ = run_disturbed(stack, job, {})
         straight = _ended(stack, job, outcome)
@@ -113,7 +115,7 @@ def test_partition_and_order_of_cost_events_change_nothing(tmp_path: Path) -> No
     elsewhere = {(e.row_hash, e.occurrence): e.partition for e in moved}
     assert sum(elsewhere[e.row_hash, e.occurrence] != e.partition for e in events) > len(events) / 2
 
-    with Stack(tmp_path / "shuffled") as stack:
+    with Guest(shared_stack, tmp_path / "shuffled") as stack:
         job = job_of(given, tmp_path / "out-shuffled")
         outcome = _consumed(stack, job, moved, deliveries, straight.topics[PROVIDER_INVOICES.name])
         found = _ended(stack, job, outcome)
@@ -137,7 +139,7 @@ def _consumed(
         services["allocator"].post(
             "/v1/rule-sets", job.bundle | {"applied_by": job.prepared_by, "approved_by": job.approved_by}
         )
-        asyncio.run(_publish(stack.bootstrap, events, deliveries, invoices))
+        asyncio.run(_publish(stack, events, deliveries, invoices))
         steps = Steps(job, services, outcome, lambda _: None, lambda: None)
         for period in sorted({total.billing_period for one in deliveries for total in one.snapshot}):
             steps.close(period)

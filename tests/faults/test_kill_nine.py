@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 from apportion.run import Outcome
 from deploy.local import Stack
 from tests.faults.support import figures, fingerprint, job_of, make_input, run_disturbed
+from tests.stack.shared import Guest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("forked")]
 
 PLAN = {
     "intake": [
@@ -44,45 +46,43 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(given: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, dict[str, str]]:
+def undisturbed(
+    given: Path, shared_stack: Stack, forked: None, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Outcome, dict[str, str]]:
     out = tmp_path_factory.mktemp("undisturbed")
-    with Stack(tmp_path_factory.mktemp("stack")) as stack:
+    with Guest(shared_stack, tmp_path_factory.mktemp("stack")) as stack:
         outcome, deaths = run_disturbed(stack, job_of(given, out), {})
     assert outcome.closed
     assert not deaths
     return outcome, fingerprint(out)
 
 
-@pytest.mark.parametrize("service", list(PLAN))
-def test_a_service_killed_at_each_step_changes_nothing(
-    service: str,
-    given: Path,
-    undisturbed: tuple[Outcome, dict[str, str]],
-    private_stack: Callable[[], Stack],
-    tmp_path: Path,
+def test_services_killed_at_each_step_change_nothing(
+    given: Path, undisturbed: tuple[Outcome, dict[str, str]], shared_stack: Stack, tmp_path: Path
 ) -> None:
-    outcome, deaths = run_disturbed(private_stack(), job_of(given, tmp_path / "out"), {service: PLAN[service]})
-    assert deaths == PLAN[service], "every step was reached and killed"
+    with Guest(shared_stack, tmp_path / "stack") as stack:
+        outcome, deaths = run_disturbed(stack, job_of(given, tmp_path / "out"), PLAN)
+    for service, steps in PLAN.items():
+        assert [step for step in deaths if step.startswith(f"{service}.")] == steps, "each was reached and killed"
     assert figures(outcome) == figures(undisturbed[0])
     assert fingerprint(tmp_path / "out") == undisturbed[1]
 
 
-@pytest.mark.parametrize("part", ["kafka", "postgres"])
-def test_broker_or_database_killed_in_the_middle_changes_nothing(
-    part: str,
+def test_broker_and_database_killed_in_the_middle_change_nothing(
     given: Path,
     undisturbed: tuple[Outcome, dict[str, str]],
     private_stack: Callable[[], Stack],
     tmp_path: Path,
 ) -> None:
-    looks = iter(range(1_000_000))
+    victims = {3: "kafka", 6: "postgres", 12: "kafka", 15: "postgres"}
+    looks = itertools.count()
 
     def disturb(stack: Stack) -> None:
-        if next(looks) in {3, 12}:
+        if part := victims.pop(next(looks), None):
             stack.kill(part)
             stack.start(part)
 
     outcome, _ = run_disturbed(private_stack(), job_of(given, tmp_path / "out"), {}, disturb)
-    assert next(looks) > 12, "the part was killed twice"
+    assert not victims, "each was killed twice"
     assert figures(outcome) == figures(undisturbed[0])
     assert fingerprint(tmp_path / "out") == undisturbed[1]

@@ -1,6 +1,7 @@
 """A service as a process of its own, forked from one that has imported everything: importing costs more than the test.
 
-What runs is what `python -m services.<name>` runs, in a real process that can be killed.
+What runs is what `python -m services.<name>` runs, in a real process that can be killed. The first service that a test
+process starts pays for the imports.
 """
 
 from __future__ import annotations
@@ -13,24 +14,36 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing.context import ForkContext, ForkServerContext
 from pathlib import Path
 from unittest.mock import patch
-
-import psutil
 
 from deploy.local.process import Process, ProcessId
 from shared import failpoints
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([f"services.{name}.app" for name in ("intake", "allocator", "chargeback", "ledger")])
+PRELOADED = multiprocessing.get_context("forkserver")
+"""Forks from a process that has imported what services, commands and their libraries import by the time they work."""
+PRELOADED.set_forkserver_preload(
+    [
+        *(f"services.{name}.app" for name in ("intake", "allocator", "chargeback", "ledger")), "apportion.cli",
+        "anyio._backends._asyncio", "asyncpg", "pydantic.v1", "sqlalchemy.dialects.postgresql.asyncpg",
+        "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl",
+    ]
+)  # fmt: skip
 
 
 class ServiceProcess:
     """A started service; behaves as `subprocess.Popen` does."""
 
-    def __init__(self, service: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        service: str,
+        environment: Mapping[str, str],
+        log: Path,
+        context: ForkServerContext | ForkContext = PRELOADED,
+    ) -> None:
         log.touch()
-        self._process = _CONTEXT.Process(target=_run, args=(service, dict(environment), str(log)))
+        self._process = context.Process(target=_run, args=(service, dict(environment), str(log)))
         self._process.start()
 
     @property
@@ -71,7 +84,7 @@ class ServiceProcess:
 
 
 @contextmanager
-def forked_services() -> Iterator[None]:
+def forked_services(context: ForkServerContext | ForkContext = PRELOADED) -> Iterator[None]:
     """Let stacks fork their services instead of starting interpreters; everything else of a stack stays as it is."""
     spawn = Process.spawn
 
@@ -82,20 +95,26 @@ def forked_services() -> Iterator[None]:
         if not module.startswith("services."):
             return spawn(command, log=log, env=env, cwd=cwd)
         log.parent.mkdir(parents=True, exist_ok=True)
-        started = ServiceProcess(module.removeprefix("services."), env or os.environ, log)
-        return Process(ProcessId(started.pid, psutil.Process(started.pid).create_time()))
+        started = ServiceProcess(module.removeprefix("services."), env or os.environ, log, context)
+        return Process(ProcessId.of(started.pid))
 
     with patch.object(Process, "spawn", fork):
         yield
 
 
-def _run(service: str, environment: dict[str, str], log: str) -> None:
-    os.setsid()
+def become(environment: Mapping[str, str], arguments: Sequence[str], output: Path, errors: Path) -> None:
+    """Make this forked process what a new interpreter would be: environment, arguments, where its words go."""
     os.environ.clear()
     os.environ.update(environment)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
+    for number, path in ((1, output), (2, errors)):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
     importlib.reload(failpoints)  # it read the environment when it was imported
-    sys.argv = [service]
+    sys.argv = list(arguments)
+
+
+def _run(service: str, environment: dict[str, str], log: str) -> None:
+    os.setsid()
+    become(environment, [service], Path(log), Path(log))
     runpy.run_module(f"services.{service}", run_name="__main__", alter_sys=True)

@@ -5,8 +5,10 @@ process identities rather than as a count, so that a process that crashed doesn'
 session left behind is cleared away by the next one.
 """
 
+import asyncio
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,12 +16,34 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
-import psutil
 
+from apportion.operations import migrate_all
 from deploy.local import LocalStackError, Stack
 from deploy.local.process import Process, ProcessId
 
+MIGRATED = "migrated"
+"""The database that tests get a copy of: making the tables of every service anew costs more."""
 _ROOT_PREFIX = "apportion-tests"
+
+
+class Guest(Stack):
+    """Services of one test on the session's Kafka and PostgreSQL, with a database and topics of their own."""
+
+    def __init__(self, shared: Stack, data_dir: Path) -> None:
+        name = f"t{secrets.token_hex(6)}"
+        super().__init__(data_dir, topic_prefix=f"{name}.", database=name)
+        self.kafka, self.postgres = shared.kafka, shared.postgres
+
+    def start_infrastructure(self, timeout_s: float = 60) -> None:
+        """It runs already; only the database is missing."""
+        self.postgres.create_database(self.database, MIGRATED)
+
+    def stop(self, timeout_s: float = 30) -> bool:
+        """End the services, and leave the infrastructure to the others."""
+        for name in list(self.services):
+            self.kill(name)
+        self.postgres.drop_database(self.database)
+        return True
 
 
 class SharedStack:
@@ -28,7 +52,7 @@ class SharedStack:
     def __init__(self, session: str, root: Path | None = None) -> None:
         self.root = root or Path(tempfile.gettempdir()) / f"{_ROOT_PREFIX}-{os.getuid()}"
         self.session_dir = self.root / session
-        self._me = ProcessId(os.getpid(), psutil.Process().create_time())
+        self._me = ProcessId.of(os.getpid())
 
     def acquire(self) -> Stack:
         """Join, starting the stack when nobody has it running."""
@@ -43,6 +67,7 @@ class SharedStack:
             _stop(self.session_dir)
             stack = Stack(self.session_dir)
             stack.start_infrastructure()
+            make_template(stack)
             return stack
 
     def release(self) -> None:
@@ -74,6 +99,11 @@ class SharedStack:
 
     def _write_members(self, members: list[ProcessId]) -> None:
         (self.session_dir / "members.json").write_bytes(msgspec.json.encode(members))
+
+
+def make_template(stack: Stack) -> None:
+    """Make the database with the tables of all services."""
+    asyncio.run(migrate_all(stack.postgres.create_database(MIGRATED)))
 
 
 def _stop(directory: Path) -> None:

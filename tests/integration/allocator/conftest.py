@@ -11,7 +11,9 @@ from tests.integration.allocator.world import World
 
 
 @pytest.fixture
-async def world(kafka_bootstrap: str, database_url: str, topic_prefix: str, tmp_path: Path) -> AsyncIterator[World]:
-    """Topics and schema of the test's own; no allocator is started yet."""
-    async with World(kafka_bootstrap, database_url, topic_prefix, tmp_path) as world:
+async def world(
+    kafka_bootstrap: str, migrated_database_url: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[World]:
+    """Topics and database of the test's own; no allocator is started yet."""
+    async with World(kafka_bootstrap, migrated_database_url, topic_prefix, tmp_path) as world:
         yield world

@@ -33,7 +33,7 @@ async def test_each_charge_belongs_to_the_owner_of_its_day(world: World) -> None
     await world.deliver(charges)
     await world.run_of(allocator, lambda run: True)
 
-    body = {"document": BY_DAY, "files": {"centers.csv": CENTERS}, "applied_by": "ann"}
+    body = {"document": BY_DAY, "files": {"centers.csv": CENTERS}, "applied_by": "ann", "approved_by": "bob"}
     response = await allocator.http.post("/v1/rule-sets", json=body)
     assert response.status_code == 201, response.text
     version = response.json()["version"]

@@ -16,7 +16,6 @@ import httpx
 from aiokafka import AIOKafkaConsumer
 
 from shared import topic_admin, topics
-from shared.database import create_engine, migrate
 from shared.events import Allocation, AllocationRun, CostEvent, Delivery, Period, Totals, decode, encode
 from shared.events.allocations import line_content
 from shared.events.base import content_hash
@@ -102,9 +101,6 @@ class World:
         self._deliveries = 0
 
     async def __aenter__(self) -> Self:
-        engine = create_engine(self.database_url, "test")
-        await migrate(engine, "allocator")
-        await engine.dispose()
         await topic_admin.apply(self.bootstrap, self.prefix)
         await self._publisher.__aenter__()
         return self

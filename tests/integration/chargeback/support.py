@@ -19,7 +19,6 @@ from aiokafka import AIOKafkaConsumer
 from deploy.local.ports import free_port
 from services.chargeback.store.tables import METADATA
 from shared import topic_admin, topics
-from shared.database import create_engine, migrate
 from shared.events import (
     Allocation,
     AllocationRun,
@@ -119,12 +118,9 @@ class World:
         self.process: ServiceProcess | None = None
 
     async def prepare(self) -> None:
-        """Topics and tables."""
+        """Topics and a folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         await topic_admin.apply(self.bootstrap, self.prefix)
-        engine = create_engine(self.database_url, "test")
-        await migrate(engine, "chargeback")
-        await engine.dispose()
 
     async def send(self, *records: Any) -> None:
         """Publish contracts as their owners would."""

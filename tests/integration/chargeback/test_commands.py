@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
+from subprocess import CompletedProcess
 
 from tests.integration.chargeback.support import PERIOD, World, lines_of_a_month
+from tests.stack.command import apportion
 
-RUN = "from services.chargeback.cli import app; app()"
 
-
-async def invoices(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
+async def invoices(world: World, *arguments: str) -> CompletedProcess[str]:
     """Run `apportion invoices ...`."""
-    environment = {**os.environ, "APPORTION_CHARGEBACK_URL": f"http://127.0.0.1:{world.port}", "COLUMNS": "200"}
-    return await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", RUN, *arguments], env=environment, capture_output=True, text=True
-    )
+    environment = {"APPORTION_CHARGEBACK_URL": f"http://127.0.0.1:{world.port}", "COLUMNS": "200"}
+    return await asyncio.to_thread(apportion, "invoices", *arguments, env=environment)
 
 
 async def test_a_batch_is_approved_issued_read_and_fetched(world: World) -> None:

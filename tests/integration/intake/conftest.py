@@ -11,9 +11,11 @@ from tests.integration.intake.world import World
 
 
 @pytest.fixture
-async def world(kafka_bootstrap: str, database_url: str, topic_prefix: str, tmp_path: Path) -> AsyncIterator[World]:
+async def world(
+    kafka_bootstrap: str, migrated_database_url: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[World]:
     """Topics and tables are there; the service is not started."""
-    made = World(kafka_bootstrap, database_url, topic_prefix, tmp_path / "world")
+    made = World(kafka_bootstrap, migrated_database_url, topic_prefix, tmp_path / "world")
     await made.prepare()
     yield made
     made.kill()

@@ -27,6 +27,10 @@ def shell(world: World, script: str, directory: Path) -> subprocess.CompletedPro
     )
 
 
+def costs(world: World, file: Path, *more: str, source: str = "farm") -> subprocess.CompletedProcess[str]:
+    return world.apportion("intake", "costs", file, "--source", source, *more, COLUMNS="200")
+
+
 def documented() -> str:
     (found,) = re.findall(r"```sh\n(apportion intake costs .*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
     return str(found)
@@ -45,30 +49,30 @@ async def test_the_documented_command_adds_its_costs_once(world: World, tmp_path
 
 async def test_a_file_its_key_and_what_is_refused(world: World, tmp_path: Path) -> None:
     world.start()
-    (tmp_path / "costs.json").write_text(json.dumps([COST, COST], indent=1))
-    command = "apportion intake costs costs.json --source farm"
-    done = shell(world, command, tmp_path)
+    file = tmp_path / "costs.json"
+    file.write_text(json.dumps([COST, COST], indent=1))
+    done = costs(world, file)
     assert done.returncode == 0, done.stderr
     assert "of farm is complete: 2 rows, 2 charges" in done.stdout
-    assert shell(world, f"{command} --key again", tmp_path).returncode == 0
+    assert costs(world, file, "--key", "again").returncode == 0
     assert sums(effective(await world.events()))["2026-09", "EUR"][2] == Decimal(6)
 
-    (tmp_path / "costs.json").write_text(json.dumps([COST, COST | {"EffectiveCost": "1,5"}]))
-    refused = shell(world, command, tmp_path)
+    file.write_text(json.dumps([COST, COST | {"EffectiveCost": "1,5"}]))
+    refused = costs(world, file)
     assert refused.returncode == 2
     assert "item 2: EffectiveCost has '1,5'" in refused.stderr
-    reused = shell(world, f"{command} --key again", tmp_path)
+    reused = costs(world, file, "--key", "again")
     assert (reused.returncode, "another" in reused.stderr) == (2, True)
-    assert "no such file" in shell(world, "apportion intake costs none.json --source farm", tmp_path).stderr
+    assert "no such file" in costs(world, tmp_path / "none.json").stderr
     too_large = shell(world, "head -c 9000000 /dev/zero | apportion intake costs - --source farm", tmp_path)
     assert (too_large.returncode, "in parts" in too_large.stderr) == (2, True)
     world.stop()
-    assert shell(world, command, tmp_path).returncode == 1
+    assert costs(world, file).returncode == 1
 
 
 async def test_costs_are_not_added_to_a_source_of_snapshots(world: World, tmp_path: Path) -> None:
     world.start()
     world.deliver("aws", write_csv(tmp_path / "costs.csv", [charge(1)]))
     (tmp_path / "costs.jsonl").write_text(json.dumps(COST))
-    done = shell(world, "apportion intake costs costs.jsonl --source aws", tmp_path)
+    done = costs(world, tmp_path / "costs.jsonl", source="aws")
     assert done.returncode == 3, done.stderr

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +112,6 @@ async def test_ingest_tells_datasets_apart(world: World, tmp_path: Path) -> None
 
 
 def ingest(world: World, *files: str) -> str:
-    environment = {**os.environ, "APPORTION_INTAKE_URL": f"http://127.0.0.1:{world.port}"}
-    command = [sys.executable, "-m", "apportion", "ingest", "--json", "--source", "cloud", *files]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    done = world.apportion("ingest", "--json", "--source", "cloud", *files)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -11,14 +11,13 @@ import pytest
 
 from shared.events import InvoiceDetail, ProviderBillingPeriod, decode
 from shared.topics import INVOICE_DETAILS, PROVIDER_PERIODS
-from tests.integration.intake.test_watch import aged, all_files, command, delivered, look
+from tests.integration.intake.test_watch import aged, all_files, delivered, look
 from tests.integration.intake.world import World
 from tests.unit.intake.places import aws_period, put, put_json
 from tests.unit.intake.samples import SAMPLES
 
 DETAIL = (SAMPLES / "invoice-detail-1.4.csv").read_text()
 PERIODS = (SAMPLES / "billing-period-1.4.csv").read_text()
-_PATIENCE_SECONDS = 60
 
 
 def write(root: Path, path: str, text: str) -> Path:
@@ -133,20 +132,18 @@ async def test_a_folder_of_all_datasets_is_ingested(world: World, place: Path) -
     put(place, "costs.csv", 1)
     write(place, "periods.csv", PERIODS)
     write(place, "invoices.csv", DETAIL)
-    process = command(world, "ingest", str(place), "--source", "cloud", "--json")
-    out, err = process.communicate(timeout=_PATIENCE_SECONDS)
-    assert process.returncode == 0, err
-    assert "periods.csv: 2 rows of billing-period (FOCUS 1.4), 2 new or changed" in err
-    answer = json.loads(out)
+    done = world.apportion("ingest", place, "--source", "cloud", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "periods.csv: 2 rows of billing-period (FOCUS 1.4), 2 new or changed" in done.stderr
+    answer = json.loads(done.stdout)
     assert [(one["state"], len(one["files"])) for one in answer["deliveries"]] == [("complete", 1)]
     assert [one["dataset"] for one in answer["datasets"]] == ["invoice-detail", "billing-period"]
     details = [decode(InvoiceDetail, value) for value in await world.values(INVOICE_DETAILS.name, 3)]
     assert {one.source_file for one in details} == {"invoices.csv"}
     write(place, "periods.csv", PERIODS.replace("Open", "Ajar"))
-    process = command(world, "ingest", str(place), "--source", "cloud")
-    _, err = process.communicate(timeout=_PATIENCE_SECONDS)
-    assert process.returncode == 2
-    assert "periods.csv, line 3: BillingPeriodStatus has 'Ajar'" in err
+    refused = world.apportion("ingest", place, "--source", "cloud")
+    assert refused.returncode == 2
+    assert "periods.csv, line 3: BillingPeriodStatus has 'Ajar'" in refused.stderr
     assert len(world.http.get("/v1/deliveries").json()) == 1, "nothing of the costs was delivered"
 
 

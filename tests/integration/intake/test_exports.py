@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,9 +13,7 @@ from tests.unit.intake.exports import charge, write_csv
 
 def export(world: World, target: Path) -> int:
     """Run the command; its exit code."""
-    environment = {**os.environ, "APPORTION_INTAKE_URL": f"http://127.0.0.1:{world.port}"}
-    command = [sys.executable, "-m", "apportion", "export", "2026-01", "--source", "aws", "--out", str(target)]
-    return subprocess.run(command, env=environment, check=False).returncode
+    return world.apportion("export", "2026-01", "--source", "aws", "--out", target).returncode
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

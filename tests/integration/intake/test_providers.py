@@ -11,12 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.integration.intake.test_watch import aged, all_files, command, delivered, look
+from tests.integration.intake.test_watch import aged, all_files, delivered, look
 from tests.integration.intake.world import World, effective, sums
 from tests.unit.intake.exports import charge
 from tests.unit.intake.places import put
 
-_PATIENCE_SECONDS = 60
 ORACLE = "FOCUS Reports/2026/01"
 
 
@@ -76,10 +75,9 @@ def bigquery_run(folder: Path, numbers: list[int], *, seed: int, files: int = 2)
 
 
 def ingested(world: World, folder: Path, as_of: str) -> tuple[int, str, list[tuple[int, int]]]:
-    process = command(world, "ingest", str(folder), "--source", "gcp", "--as-of", as_of, "--json")
-    out, err = process.communicate(timeout=_PATIENCE_SECONDS)
-    ended = json.loads(out)["deliveries"] if out else []
-    return process.returncode, err, [(one["charges"], one["retractions"]) for one in ended]
+    done = world.apportion("ingest", folder, "--source", "gcp", "--as-of", as_of, "--json")
+    ended = json.loads(done.stdout)["deliveries"] if done.stdout else []
+    return done.returncode, done.stderr, [(one["charges"], one["retractions"]) for one in ended]
 
 
 async def test_google_s_late_rows_are_additions_and_an_older_export_is_refused(world: World, place: Path) -> None:

@@ -25,10 +25,10 @@ NEWER, OLDER = "2026-01-05T06:00:00Z", "2026-01-04T06:00:00Z"
 _PATIENCE_SECONDS = 60
 
 
-def command(world: World, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def command(world: World, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "apportion", *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=os.environ | {"APPORTION_INTAKE_URL": f"http://127.0.0.1:{world.port}"} | environment,
+        env=os.environ | {"APPORTION_INTAKE_URL": f"http://127.0.0.1:{world.port}"},
     )  # fmt: skip
 
 
@@ -41,10 +41,9 @@ def look(world: World, place: Path) -> tuple[int, list[dict[str, Any]]]:
 
 
 def look_as_process(world: World, place: Path, **environment: str) -> tuple[int, list[dict[str, Any]]]:
-    process = command(world, "intake", "watch", str(place), "--source", "cloud", "--once", "--json", **environment)
-    out, err = process.communicate(timeout=_PATIENCE_SECONDS)
-    assert "Traceback" not in err, err
-    return process.returncode, [json.loads(line) for line in out.splitlines()]
+    done = world.apportion("intake", "watch", place, "--source", "cloud", "--once", "--json", **environment)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def all_files(folder: Path) -> list[Path]:
@@ -170,16 +169,14 @@ async def test_a_folder_is_ingested_as_a_whole(world: World, place: Path) -> Non
     world.start()
     put(place / "plain", "a.csv", 1)
     put(place / "plain", "b/c.csv.gz", 2)
-    process = command(world, "ingest", str(place / "plain"), "--source", "cloud", "--json")
-    out, err = process.communicate(timeout=_PATIENCE_SECONDS)
-    assert process.returncode == 0, err
-    (one,) = json.loads(out)["deliveries"]
+    done = world.apportion("ingest", place / "plain", "--source", "cloud", "--json")
+    assert done.returncode == 0, done.stderr
+    (one,) = json.loads(done.stdout)["deliveries"]
     assert (one["state"], one["charges"], len(one["files"])) == ("complete", 2, 2)
     azure_run(place / "azure", "a", NEWER, {"part_0_0001.csv": 1}, byteCount=3)
-    process = command(world, "ingest", str(place / "azure"), "--source", "cloud")
-    _, err = process.communicate(timeout=_PATIENCE_SECONDS)
-    assert process.returncode == 2
-    assert "manifest.json" in err
+    refused = world.apportion("ingest", place / "azure", "--source", "cloud")
+    assert refused.returncode == 2
+    assert "manifest.json" in refused.stderr
     assert len(world.http.get("/v1/deliveries").json()) == 1
 
 
@@ -202,8 +199,7 @@ async def test_a_person_reads_what_there_is_to_do(world: World, place: Path) -> 
     world.start(reject_limit="0")
 
     def said() -> str:
-        arguments = ["intake", "watch", str(place), "--source", "cloud", "--once"]
-        return command(world, *arguments).communicate(timeout=_PATIENCE_SECONDS)[0]
+        return world.apportion("intake", "watch", place, "--source", "cloud", "--once").stdout
 
     aged(put(place, "a.csv", 1))
     put(place, "b.csv", 2)

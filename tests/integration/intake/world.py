@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import httpx
@@ -19,9 +20,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from deploy.local.ports import free_port
 from services.intake.domain.delivery import ENDED
 from shared import topic_admin
-from shared.database import create_engine, migrate
 from shared.events import CostEvent, Delivery, ProviderInvoice, Totals, decode
 from shared.topics import COSTS, DELIVERIES, PROVIDER_INVOICES, dead_letters
+from tests.stack.command import apportion
 from tests.stack.service import ServiceProcess
 
 _PATIENCE_SECONDS = 60
@@ -38,12 +39,9 @@ class World:
         self._process: ServiceProcess | None = None
 
     async def prepare(self) -> None:
-        """Create topics and tables."""
+        """Create topics."""
         self.directory.mkdir(parents=True, exist_ok=True)
         await topic_admin.apply(self.bootstrap, self.prefix)
-        engine = create_engine(self.database_url, "test")
-        await migrate(engine, "intake")
-        await engine.dispose()
 
     def start(
         self, failpoint: str = "", *, reject_limit: str = "100%", shrink_share: str = "1", **settings: object
@@ -85,6 +83,10 @@ class World:
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
+
+    def apportion(self, *arguments: str | Path, **environment: str) -> CompletedProcess[str]:
+        """Run a command against this intake."""
+        return apportion(*arguments, env={"APPORTION_INTAKE_URL": f"http://127.0.0.1:{self.port}", **environment})
 
     def begin(self, source: str, files: Sequence[Path], **terms: object) -> str:
         """Upload files and deliver them; the delivery's id."""

@@ -14,7 +14,6 @@ from typing import Any, Self, TypeVar, cast
 import httpx
 
 from shared import topic_admin, topics
-from shared.database import create_engine, migrate
 from shared.events import Contract, encode
 from shared.failpoints import ENVIRONMENT_VARIABLE
 from shared.publisher import Outgoing, Publisher
@@ -53,9 +52,6 @@ class World:
         self._publisher = Publisher(bootstrap, "test")
 
     async def __aenter__(self) -> Self:
-        engine = create_engine(self.database_url, "test")
-        await migrate(engine, "ledger")
-        await engine.dispose()
         await topic_admin.apply(self.bootstrap, self.prefix)
         await self._publisher.__aenter__()
         return self

@@ -18,6 +18,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Infrastructure that starts nothing and remembers that it was asked to."""
     asked: list[Path] = []
     monkeypatch.setattr(Stack, "start_infrastructure", lambda self: asked.append(self.data_dir))
+    monkeypatch.setattr("tests.stack.shared.make_template", lambda _: None)
     return asked
 
 
