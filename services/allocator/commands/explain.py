@@ -112,7 +112,8 @@ def _print_line(found: dict[str, Any]) -> None:
     )  # fmt: skip
     share = f", {_ratio(found['share'])} of it" if found["share"] and not found["steps"] else ""
     took = _amounts(found["given"]) if found["given"] else "it (a pool beside the way dropped the detail of the rest)"
-    by = f"rule {rule['id']} of {rule['rule_set']} {rule['version'][:12]}"
+    where = f" ({rule['file']} line {rule['line']})" if "file" in rule else ""
+    by = f"rule {rule['id']}{where} of {rule['rule_set']} {rule['version'][:12]}"
     out.print(f"{by} took {took}{share}", markup=False, soft_wrap=True)
     for number, step in enumerate(found["steps"], 1):
         leg = f" ({step['leg']})" if step["leg"] else ""
@@ -120,6 +121,8 @@ def _print_line(found: dict[str, Any]) -> None:
             f"{number}. pool {step['pool']}, {step['method'] or 'everything'}{leg}: {_ratio(step['share'])} to "
             f"{step['to']}", markup=False, soft_wrap=True,
         )  # fmt: skip
+        for driver in step.get("drivers", ()):
+            out.print(f"   {_measured(driver)}", markup=False, soft_wrap=True)
         table = new_table("of this origin, to", "billed", "effective")
         for taker in step["takers"]:
             table.add_row(taker["to"], taker["billed_cost"], taker["effective_cost"])
@@ -128,6 +131,15 @@ def _print_line(found: dict[str, Any]) -> None:
         out.print(table)
     if "provider_rows" in found:
         _print_rows(found["provider_rows"])
+
+
+def _measured(driver: dict[str, Any]) -> str:
+    if (found := driver["measured"]) is None:
+        return f"driver {driver['metric']}: nothing was measured"
+    return (
+        f"driver {found['metric']}, {found['window']}: {found['quantity']} of {found['quantity_total']}"
+        f" ({found['aggregate']}, weight {driver['weight']})"
+    )
 
 
 def _print_rows(listed: dict[str, Any]) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.allocator.domain.pool import ByDrivers, Driver, FixedAmount, FloorPlusVariable, Method, UsageRate
+from services.allocator.domain.pool import (
+    ByDrivers,
+    Driver,
+    FixedAmount,
+    FloorPlusVariable,
+    Method,
+    Subjects,
+    UsageRate,
+)
 from services.allocator.domain.rule_set import RuleSet
 
 
@@ -15,21 +23,22 @@ def metrics_used(rule_set: RuleSet) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for pool in rule_set.pools:
-        for driver in _drivers(pool.method):
+        for driver, _ in drivers_of(pool.method):
             found[driver.metric] = max(found.get(driver.metric, 0), driver.last_known_days)
             if driver.instead:
                 found.setdefault(driver.instead, 0)
     return found
 
 
-def _drivers(method: Method) -> Iterator[Driver]:
+def drivers_of(method: Method) -> Iterator[tuple[Driver, Subjects]]:
+    """Every driver that a method, or one inside it, looks at, and who its subjects are."""
     match method:
-        case ByDrivers(drivers=drivers):
-            yield from drivers
-        case UsageRate(driver=driver):
-            yield driver
+        case ByDrivers(drivers=drivers, subjects=subjects):
+            yield from ((driver, subjects) for driver in drivers)
+        case UsageRate(driver=driver, subjects=subjects):
+            yield driver, subjects
         case FixedAmount(rest=rest):
-            yield from _drivers(rest)
+            yield from drivers_of(rest)
         case FloorPlusVariable(floor=floor, variable=variable):
-            yield from _drivers(floor)
-            yield from _drivers(variable)
+            yield from drivers_of(floor)
+            yield from drivers_of(variable)

@@ -9,8 +9,12 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.api import Period
+from services.allocator.domain.drivers import NO_DRIVERS, Drivers, Window
+from services.allocator.domain.metrics_used import metrics_used
+from services.allocator.explaining.context import with_context
 from services.allocator.explaining.explanation import explain, summarise
-from services.allocator.store import allocations
+from services.allocator.loading import LoadedRuleSet, load
+from services.allocator.store import allocations, drivers, rule_sets
 from shared.events import Allocation, AllocationRun, decode
 from shared.http import ApiError
 
@@ -26,11 +30,14 @@ def add_explanation_routes(api: FastAPI, engine: AsyncEngine) -> None:
             if not bodies:
                 raise ApiError(404, "unknown-allocation", f"there is no allocation {allocation_id!r}")
             line = decode(Allocation, bodies[0])
+            if line.withdrawn:
+                run = f"run {line.run_id}"
+                raise ApiError(409, "withdrawn", f"allocation {allocation_id} was withdrawn by {run}: nothing is left")
             lines = await _lines(conn, line.billing_period)
-        if line.withdrawn:
-            run = line.run_id
-            raise ApiError(409, "withdrawn", f"allocation {allocation_id} was withdrawn by run {run}: nothing is left")
-        return await run_in_threadpool(explain, line, lines)
+            loaded = await _rule_set(conn, line)
+            measured = await _drivers(conn, line, loaded)
+        document = await run_in_threadpool(explain, line, lines)
+        return await run_in_threadpool(with_context, document, loaded, measured)
 
     @api.get("/v1/explanations", tags=["allocations"])
     async def explain_cost_center(period: Period, cost_center: str) -> dict[str, Any]:
@@ -50,3 +57,19 @@ def add_explanation_routes(api: FastAPI, engine: AsyncEngine) -> None:
 
 async def _lines(conn: AsyncConnection, period: str, cost_center: str | None = None) -> list[Allocation]:
     return [decode(Allocation, body) for body in await allocations.live_bodies(conn, period, cost_center)]
+
+
+async def _rule_set(conn: AsyncConnection, line: Allocation) -> LoadedRuleSet:
+    bundle = await rule_sets.bundle(conn, line.rule_set_version)
+    assert bundle is not None, f"rule set {line.rule_set_version} made a line and is not in the table"
+    return await run_in_threadpool(load, bundle)
+
+
+async def _drivers(conn: AsyncConnection, line: Allocation, loaded: LoadedRuleSet) -> Drivers:
+    """The measurements as the run that wrote the line saw them."""
+    used = metrics_used(loaded.rule_set)
+    body = await allocations.run_body(conn, line.run_id) if used else None
+    if body is None:
+        return NO_DRIVERS
+    as_of = decode(AllocationRun, body).drivers_ordinal
+    return Drivers.of(await drivers.of_run(conn, used, Window.of_month(line.billing_period), as_of))

@@ -100,6 +100,12 @@ async def latest_run(conn: AsyncConnection, billing_period: str) -> tuple[str, b
     return None if row is None else (row.inputs, row.body)
 
 
+async def run_body(conn: AsyncConnection, run_id: str) -> bytes | None:
+    """The contract bytes of a run."""
+    body: bytes | None = await conn.scalar(select(runs.c.body).where(runs.c.run_id == run_id))
+    return body
+
+
 async def times_run(conn: AsyncConnection, inputs: str) -> int:
     """How many runs there were with exactly these inputs: it comes back when rules are changed and changed back."""
     return int(await conn.scalar(select(func.count()).where(runs.c.inputs == inputs)) or 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, bindparam, cast, func, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, and_, bindparam, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -130,7 +130,9 @@ async def note_written(conn: AsyncConnection, written: Mapping[str, Written]) ->
     await conn.execute(_WRITTEN, {"keys": list(written), "revisions": revisions, "hashes": hashes})
 
 
-async def of_run(conn: AsyncConnection, used: Mapping[str, int], window: Window) -> list[tuple[str, Measurement]]:
+async def of_run(
+    conn: AsyncConnection, used: Mapping[str, int], window: Window, as_of: int | None = None
+) -> list[tuple[str, Measurement]]:
     """Every measurement in force that a run over a window may look at, with its metric, in no order.
 
     That is what overlaps the window; and where last known values count, what ended so many days before it or later, and
@@ -138,11 +140,12 @@ async def of_run(conn: AsyncConnection, used: Mapping[str, int], window: Window)
 
     Args:
         used: metrics with their days of look-back.
+        as_of: instead of those in force now, those that were when so many had arrived.
     """
     c = driver_revisions.c
     found: list[tuple[str, Measurement]] = []
     for metric, days in sorted(used.items()):
-        mine = [c.metric == metric, c.superseded_by.is_(None), ~c.withdrawn, c.window_start < window.end]
+        mine = [c.metric == metric, _in_force(as_of), ~c.withdrawn, c.window_start < window.end]
         ended: ColumnElement[Any] = cast(window.start, c.window_end.type)
         if days:
             reach = [*mine, c.window_end >= window.start - timedelta(days=days)]
@@ -162,11 +165,7 @@ async def page(
         c.metric == metric, ~c.withdrawn, c.window_start < window.end, c.window_end > window.start,
         c.measurement_id > after,
     )  # fmt: skip
-    if as_of is None:
-        query = query.where(c.superseded_by.is_(None))
-    else:
-        query = query.where(c.ordinal <= as_of, or_(c.superseded_by.is_(None), c.superseded_by > as_of))
-    rows = await conn.execute(query.order_by(c.measurement_id).limit(limit))
+    rows = await conn.execute(query.where(_in_force(as_of)).order_by(c.measurement_id).limit(limit))
     return [dict(row._mapping) for row in rows]
 
 
@@ -184,6 +183,13 @@ async def metric_list(conn: AsyncConnection) -> list[dict[str, Any]]:
         .order_by(c.metric)
     )  # fmt: skip
     return [dict(row._mapping) for row in await conn.execute(query)]
+
+
+def _in_force(as_of: int | None) -> ColumnElement[bool]:
+    c = driver_revisions.c
+    if as_of is None:
+        return c.superseded_by.is_(None)
+    return and_(c.ordinal <= as_of, or_(c.superseded_by.is_(None), c.superseded_by > as_of))
 
 
 def _among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:

@@ -79,6 +79,19 @@ async def test_late_and_corrected_values_restate_an_open_month_and_a_close_freez
     assert {row["subject"]: row["quantity"] for row in frozen} == {"CC-1": "1", "CC-2": "1"}
     assert await _newest(allocator) == final["run_id"]
 
+    line = next(one for one in (await world.published_lines(final)).values() if one.cost_center == "CC-1")
+    explained = (await allocator.http.get(f"/v1/allocations/{line.allocation_id}/explanation")).json()
+    (driver,) = explained["steps"][0]["drivers"]
+    assert driver["measured"] == {
+        "metric": "gb", "window": "2026-01-01 to 2026-01-31", "aggregate": "sum", "quantity": "1",
+        "quantity_total": "2", "subjects": [{"subject": "CC-1", "quantity": "1"}],
+    }, "what the run saw, not the 7 that came late"  # fmt: skip
+    assert (explained["rule"]["file"], explained["rule"]["line"], explained["steps"][0]["line"]) == (
+        "rules.yaml",
+        7,
+        10,
+    )
+
 
 async def _newest(process: Process) -> Any:
     return (await process.http.get("/v1/runs", params={"period": PERIOD})).json()["runs"][0]["run_id"]

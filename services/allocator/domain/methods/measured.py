@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import lcm
+from typing import NamedTuple
 
 from services.allocator.domain.cell import Cell
 from services.allocator.domain.division import Part
-from services.allocator.domain.drivers import Quantities
+from services.allocator.domain.drivers import Drivers, Quantities, Window
 from services.allocator.domain.methods.problems import DriverMissing
 from services.allocator.domain.methods.tiers import price
 from services.allocator.domain.pool import ByDrivers, Driver, Subjects, Targets
@@ -32,23 +33,36 @@ def driver_parts(method: ByDrivers, cell: Cell) -> list[Part]:
     return [part for driver, found in weighted for part in _shares(_priced(method, found), Fraction(driver.weight))]
 
 
+class Found(NamedTuple):
+    """What a driver's shares are taken from: the metric and window that it was found in, and quantities by subject."""
+
+    metric: str
+    window: Window
+    quantities: Quantities
+
+
+def look_up(driver: Driver, drivers: Drivers, window: Window) -> Found | None:
+    """What was measured of a driver, or the next best that its policies name; None if there is none of it."""
+    if found := drivers.measured(driver.metric, window, driver.aggregate):
+        return Found(driver.metric, window, found)
+    before = drivers.newest_before(driver.metric, window, driver.last_known_days) if driver.last_known_days else None
+    if before and (found := drivers.measured(driver.metric, before, driver.aggregate)):
+        return Found(driver.metric, before, found)
+    if driver.instead and (found := drivers.measured(driver.instead, window, driver.aggregate)):
+        return Found(driver.instead, window, found)
+    return None
+
+
 def quantities(driver: Driver, cell: Cell) -> Quantities | None:
-    """What was measured of a driver, by subject, or the next best; None if the pool's cost has to wait for it.
+    """What was measured of a driver, by subject; None if the pool's cost has to wait for it.
 
     Raises:
         DriverMissing: if there is nothing, and the driver's policy is to fail.
     """
-    drivers, window, aggregate = cell.drivers, cell.window, driver.aggregate
-    if found := drivers.measured(driver.metric, window, aggregate):
-        return found
-    before = drivers.newest_before(driver.metric, window, driver.last_known_days) if driver.last_known_days else None
-    if before and (found := drivers.measured(driver.metric, before, aggregate)):
-        return found
-    if driver.instead and (found := drivers.measured(driver.instead, window, aggregate)):
-        return found
-    if driver.missing == "fail":
+    found = look_up(driver, cell.drivers, cell.window)
+    if found is None and driver.missing == "fail":
         raise DriverMissing(cell, driver)
-    return None
+    return found.quantities if found else None
 
 
 def owned(found: Mapping[str, Fraction], targets: Targets, subjects: Subjects) -> Iterator[Part]:

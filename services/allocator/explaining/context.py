@@ -1,0 +1,74 @@
+"""What a line does not say itself: where its rule and pools are written, and what was measured of their drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from services.allocator.domain.drivers import Drivers, Window
+from services.allocator.domain.methods.measured import look_up
+from services.allocator.domain.metrics_used import drivers_of
+from services.allocator.domain.pool import Driver, Pool, Subjects
+from services.allocator.domain.rule_set import Target
+from services.allocator.loading import LoadedRuleSet
+from shared.money import from_units, text
+
+_SUBJECTS: Final = 20
+_UNITS: Final = 10**18
+
+
+def with_context(document: Mapping[str, Any], loaded: LoadedRuleSet, drivers: Drivers) -> dict[str, Any]:
+    """An explanation with `file` and `line` of its rule and of each pool, and with the values of each pool's drivers.
+
+    A pool that is split by day shows the sums of the month.
+
+    Args:
+        drivers: the measurements that the line's run looked at.
+    """
+    pools = {pool.id: pool for pool in loaded.rule_set.pools}
+    rule, window = document["rule"], Window.of_month(document["line"]["billing_period"])
+    steps = [
+        step
+        | _place(loaded, f"pool:{step['pool']}")
+        | {"drivers": _values(pools[step["pool"]], step["to"], drivers, window)}
+        for step in document["steps"]
+    ]
+    return {**document, "rule": rule | _place(loaded, rule["id"]), "steps": steps}
+
+
+def _place(loaded: LoadedRuleSet, name: str) -> dict[str, Any]:
+    place = loaded.places.get(name)
+    return {"file": place.file, "line": place.line} if place else {}
+
+
+def _values(pool: Pool, to: str, drivers: Drivers, window: Window) -> list[dict[str, Any]]:
+    target = Target("pool", to.removeprefix("pool:")) if to.startswith("pool:") else Target("cost_center", to)
+    return [_value(driver, subjects, target, drivers, window) for driver, subjects in drivers_of(pool.method)]
+
+
+def _value(driver: Driver, subjects: Subjects, taker: Target, drivers: Drivers, window: Window) -> dict[str, Any]:
+    """What the taker used of a driver and what everybody did; quantities are rounded to 18 digits."""
+    found = look_up(driver, drivers, window)
+    if found is None:
+        return {"metric": driver.metric, "weight": text(driver.weight), "measured": None}
+    owners = subjects.owners if subjects.owners is not None else {}
+    mine = {
+        name: quantity
+        for name, quantity in found.quantities.items()
+        if owners.get(name, Target("cost_center", name)) == taker
+    }
+    largest = sorted(mine.items(), key=lambda one: (-one[1], one[0]))[:_SUBJECTS]
+    return {
+        "metric": driver.metric, "weight": text(driver.weight),
+        "measured": {
+            "metric": found.metric, "window": str(found.window), "aggregate": driver.aggregate,
+            "quantity": _text(sum(mine.values(), Fraction(0))),
+            "quantity_total": _text(sum(found.quantities.values(), Fraction(0))),
+            "subjects": [{"subject": name, "quantity": _text(quantity)} for name, quantity in largest],
+        },
+    }  # fmt: skip
+
+
+def _text(quantity: Fraction) -> str:
+    return text(from_units(round(quantity * _UNITS)))
