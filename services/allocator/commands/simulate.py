@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from services.allocator.commands.drivers import read_csv
 from services.allocator.commands.sides import bundle_at, loaded, measured
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.loading import Bundle
+from services.allocator.simulating.moving import MoveInvalid, moved, read_move
 from services.allocator.simulating.page import rounded, simulation_page
 from services.allocator.simulating.simulate import Side, simulate_archive
 from shared.archive import ArchiveUnreadable
@@ -59,6 +61,11 @@ def simulate_command(
         Path | None,
         typer.Option(help="What if: measurements to change or add on the new side only, as for `drivers load`."),
     ] = None,
+    move: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FROM:TO[:DAY]", help="What if: from a day on, by default the first of the month, one "
+                     "cost center's cost is another's on the new side. Can be given several times."),
+    ] = None,
     form: Annotated[Form, typer.Option("--format", help="How to write the result.")] = Form.TABLE,
     destination: Annotated[Path | None, typer.Option("--out", help="File to write, instead of the terminal.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -66,10 +73,10 @@ def simulate_command(
     """Show what a rule set would change for every cost center and pool of a month; nothing is applied or published.
 
     The total stays the same to the last digit: what one pays less, others pay more. The table is rounded to cents; CSV
-    and JSON have every digit. Exit codes: 0 done, 2 a rule set or
-    archive can't be used, 3 a pool can't be split (its message says why) or the costs are not all there yet.
+    and JSON have every digit. Exit codes: 0 done, 2 a rule set or archive can't be used, 3 a pool can't be split (its
+    message says why) or the costs are not all there yet.
     """
-    after = bundle_at(file)
+    after = _with_moves(bundle_at(file), move or (), period)
     if archive is not None:
         document = _from_archive(archive, period, after, against, drivers, change_drivers)
     elif drivers is not None:
@@ -86,6 +93,15 @@ def simulate_command(
         sys.stdout.write(text)
     else:
         _print(document)
+
+
+def _with_moves(bundle: Bundle, moves: Sequence[str], period: str) -> Bundle:
+    if moves:
+        loaded(bundle)
+    try:
+        return moved(bundle, [read_move(one, period) for one in moves])
+    except MoveInvalid as error:
+        fail(str(error), BAD_USAGE)
 
 
 def _from_archive(

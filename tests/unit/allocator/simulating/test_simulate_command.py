@@ -114,6 +114,25 @@ def test_drivers_are_what_if_too(archive: Path, tmp_path: Path) -> None:
     assert "can't be read" in broken.stderr
 
 
+def test_a_move_takes_cost_from_its_day_on(tmp_path: Path) -> None:
+    rows = [charge("3", tags={"team": "A"}, day="2026-01-16"), charge("5", tags={"team": "A"}, day="2026-01-17")]
+    archive = write_archive(tmp_path / "archive", rows)
+
+    def paid(*moves: str) -> dict[str, str]:
+        options = [word for move in moves for word in ("--move", move)]
+        found = json.loads(simulate(archive, tmp_path, *options, "--json", after=EVEN).stdout)
+        assert found["before"] != found["after"]
+        return {one["cost_center"]: one["after"] for one in found["cost_centers"]}
+
+    assert paid("A:B") == {"A": "0", "B": "8"}
+    assert paid("A:B:2026-01-17") == {"A": "3", "B": "5"}
+
+    unknown = simulate(archive, tmp_path, "--move", "A:Z")
+    assert (unknown.exit_code, "has no cost center 'Z'" in unknown.stderr) == (2, True)
+    senseless = simulate(archive, tmp_path, "--move", "A")
+    assert (senseless.exit_code, "write CC-100:CC-200" in senseless.stderr) == (2, True)
+
+
 def test_what_cannot_be_simulated_is_refused_with_the_reason(archive: Path, tmp_path: Path) -> None:
     nothing = simulate(archive, tmp_path, after=PROPORTIONAL)
     assert nothing.exit_code == 3
