@@ -28,6 +28,8 @@ def charge_of(line: Allocation) -> Charge:
         path=tuple(line.path),
         weight=line.weight,
         weight_total=line.weight_total,
+        leg=line.leg,
+        partition=tuple(line.partition.items()),
     )
 
 

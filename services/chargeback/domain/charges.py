@@ -28,7 +28,9 @@ class Origin:
 class Charge:
     """One allocation line to be invoiced, exact to 1e-18 in both cost bases.
 
-    `weight / weight_total` is the share of the last pool in `path`; a direct charge has neither.
+    `weight / weight_total` is the share of the last pool in `path`, or of a direct charge that several owners divide.
+    `leg` says which part of a split it is, if it is a part of its own (a spill, an under-recovery); `partition` has the
+    values that pools on the way divide by.
     """
 
     allocation_id: str
@@ -41,6 +43,8 @@ class Charge:
     path: tuple[str, ...] = ()
     weight: Decimal | None = None
     weight_total: Decimal | None = None
+    leg: str | None = None
+    partition: tuple[tuple[str, str | None], ...] = ()
 
     def cost(self, basis: Basis) -> Decimal:
         """The cost that the run charges, exact."""

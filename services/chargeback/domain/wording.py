@@ -17,7 +17,7 @@ def describe(charge: Charge) -> str:
 
 
 def share(charge: Charge) -> str:
-    """The share of a shared charge as the fraction it was computed with, or nothing."""
+    """The share that a charge is of a pool or a divided charge, as the fraction it was computed with, or nothing."""
     if charge.weight is None or charge.weight_total is None:
         return ""
     return f"{text(charge.weight)} of {text(charge.weight_total)}"
@@ -25,7 +25,9 @@ def share(charge: Charge) -> str:
 
 def _how(charge: Charge) -> str:
     if charge.kind == "direct":
-        return f"assigned by rule {charge.rule_id}"
+        part = share(charge)
+        return f"assigned by rule {charge.rule_id}" + (f" ({part})" if part else "")
     via = f"shared through {' > '.join(charge.path)}"
-    details = ", ".join(part for part in (charge.method or "", share(charge)) if part)
+    within = [f"within {name} {value if value is not None else '(none)'}" for name, value in charge.partition]
+    details = ", ".join(part for part in (charge.leg or "", charge.method or "", share(charge), *within) if part)
     return f"{via} ({details}), by rule {charge.rule_id}" if details else f"{via}, by rule {charge.rule_id}"
