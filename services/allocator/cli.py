@@ -8,14 +8,18 @@ from typing import Annotated
 
 import typer
 
+from services.allocator.commands.sides import bundle_at, loaded
 from services.allocator.commands.simulate import simulate_command
 from services.allocator.domain.rule_set import FALLBACK_RULE
-from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load, load_bundle, review
+from services.allocator.loading import LoadedRuleSet, RuleSetInvalid, load, load_bundle, review
 from shared.documents import DocumentError
-from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, out, print_json
 from shared.terminal import table as new_table
 
-RuleFile = Annotated[Path, typer.Argument(help="The rule set's YAML file; its tables lie beside it.")]
+RuleFile = Annotated[
+    Path,
+    typer.Argument(help="The rule set: its YAML file, or a directory with rules.yaml in it. Its tables lie beside it."),
+]
 
 rules = typer.Typer(help="Rule sets: check, simulate, apply, show.", no_args_is_help=True)
 rules.command("simulate")(simulate_command)
@@ -58,7 +62,8 @@ def apply_command(
     Open months are allocated anew within seconds; a closed month stays as it is. If the rules look at a tag or column
     that has not been collected so far, the costs are read again first: see `apportion allocations YYYY-MM --runs`.
     """
-    bundle = _bundle(file)
+    bundle = bundle_at(file)
+    loaded(bundle)
     body = bundle.as_json() | {
         "applied_by": applied_by or getpass.getuser(),
         "approved_by": approved_by,
@@ -109,15 +114,6 @@ def _print_summary(file: Path, loaded: LoadedRuleSet) -> None:
     out.print(f"{file}: {counts}; version {loaded.version[:12]}", soft_wrap=True)
     for name, override in loaded.overrides.items():
         out.print(f"override {name} until {override.until}: {override.reason}", markup=False, soft_wrap=True)
-
-
-def _bundle(file: Path) -> Bundle:
-    try:
-        bundle = load_bundle(file)
-        load(bundle)
-    except RuleSetInvalid as error:
-        fail(f"{file} can't be applied:\n{error}", BAD_USAGE)
-    return bundle
 
 
 def _as_json(error: DocumentError) -> dict[str, object]:

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from services.allocator.commands.sides import bundle_at, loaded
 from services.allocator.differences import Section, compare
-from services.allocator.loading import Bundle, RuleSetInvalid, load, load_bundle
+from services.allocator.loading import Bundle, load
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
 
 _VERSION: Final = re.compile(r"[0-9a-f]{4,64}")
@@ -48,25 +49,13 @@ def diff_command(
 
 def _bundle(named: str) -> Bundle:
     path = Path(named)
-    if path.is_dir():
-        path = _only_document(path)
-    if path.is_file():
-        try:
-            bundle = load_bundle(path)
-            load(bundle)
-        except RuleSetInvalid as error:
-            fail(f"{path} is no valid rule set:\n{error}", BAD_USAGE)
+    if path.exists():
+        bundle = bundle_at(path)
+        loaded(bundle)
         return bundle
     if not _VERSION.fullmatch(named):
         fail(f"{named} is neither a file nor a version: give {_NAMED}", BAD_USAGE)
     return _applied(_ALLOCATOR.get(f"/v1/rule-sets/{named}"))
-
-
-def _only_document(directory: Path) -> Path:
-    found = sorted(path for path in directory.iterdir() if path.suffix in {".yaml", ".yml"})
-    if len(found) != 1:
-        fail(f"{directory} holds {len(found)} YAML files: name the one that is the rule set", BAD_USAGE)
-    return found[0]
 
 
 def _in_force(bundle: Bundle) -> Bundle:

@@ -23,7 +23,7 @@ _ALLOCATOR = ServiceCommands("allocator")
 def bundle_at(path: Path) -> Bundle:
     """The rule set in a file, or in a directory as `rules.yaml`; ends the command if it can't be read."""
     try:
-        return load_bundle(path / "rules.yaml" if path.is_dir() else path)
+        return load_bundle(path)
     except RuleSetInvalid as error:
         fail(f"{path} can't be used:\n{error}", BAD_USAGE)
 

@@ -14,6 +14,7 @@ from services.allocator.loading.problems import START, problems_of
 from shared import documents
 from shared.documents import Problems
 
+DOCUMENT: Final = "rules.yaml"
 TABLE_BYTES_MAX: Final = 8 << 20
 TABLES_MAX: Final = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -25,7 +26,7 @@ class Bundle:
 
     document: str
     files: Mapping[str, str]
-    document_name: str = "rules.yaml"
+    document_name: str = DOCUMENT
 
     @property
     def version(self) -> str:
@@ -39,11 +40,12 @@ class Bundle:
 
 
 def load_bundle(path: Path) -> Bundle:
-    """Read a rule set's document and the tables it names.
+    """Read a rule set's document, or the one that a directory holds, and the tables it names.
 
     Raises:
         RuleSetInvalid: if a file can't be read, is too large, or would be outside the document's directory.
     """
+    path = _document_in(path) if path.is_dir() else path
     problems = problems_of(path.name)
     text = _read(path, documents.BYTES_MAX, problems, path.name, 0)
     top = documents.read_document(text, problems, START) if text is not None else None
@@ -57,6 +59,17 @@ def load_bundle(path: Path) -> Bundle:
             files[name] = table
     problems.raise_if_any()
     return Bundle(text, files, path.name)
+
+
+def _document_in(directory: Path) -> Path:
+    """`rules.yaml`, or the only YAML file of a directory."""
+    found = sorted(path for path in directory.iterdir() if path.suffix in {".yaml", ".yml"})
+    if len(found) == 1 or directory / DOCUMENT in found:
+        return found[0] if len(found) == 1 else directory / DOCUMENT
+    problems = problems_of(directory.name or str(directory))
+    problems.add(0, f"the directory holds {len(found)} YAML files", f"name the rule set, or call it {DOCUMENT}")
+    problems.raise_if_any()
+    raise AssertionError
 
 
 def tables_named(top: documents.Mapping, problems: Problems) -> dict[str, int]:

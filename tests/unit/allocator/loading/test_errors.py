@@ -190,3 +190,17 @@ def test_what_is_no_rule_set_is_refused_with_a_reason(document: str) -> None:
 
     assert error.message
     assert error.advice
+
+
+def test_a_directory_stands_for_its_only_document_or_for_rules_yaml(tmp_path: Path) -> None:
+    (tmp_path / "cc.csv").write_text("cost_center_id,name\nA,Alpha\n")
+    document = "name: n\neffective_from: 2026-01\nbasis: BilledCost\ncost_centers: cc.csv\nfallback: {suspense: true}\n"
+    (tmp_path / "one.yml").write_text(document)
+    assert load_bundle(tmp_path).document_name == "one.yml"
+
+    (tmp_path / "two.yaml").write_text(document)
+    with pytest.raises(RuleSetInvalid, match=r"holds 2 YAML files; name the rule set, or call it rules.yaml"):
+        load_bundle(tmp_path)
+
+    (tmp_path / "rules.yaml").write_text(document)
+    assert load_bundle(tmp_path).document_name == "rules.yaml"
