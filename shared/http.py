@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 
-PERIOD: Final = r"^\d{4}-(0[1-9]|1[0-2])$"
+PERIOD: Final = r"^[1-9]\d{3}-(0[1-9]|1[0-2])$"
 """A billing period by its first month."""
 
 Period = Annotated[str, Path(pattern=PERIOD, description="Billing period, YYYY-MM")]

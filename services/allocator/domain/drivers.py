@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,11 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from shared.money import CONTEXT, ZERO
+
+_DAY = timedelta(days=1)
+_LAST_MONTH = datetime(9999, 12, 1, tzinfo=UTC)
+_END = datetime.max.replace(tzinfo=UTC)
+"""A provider may write any date, and the calendar ends somewhere."""
 
 
 class Window(NamedTuple):
@@ -23,13 +29,14 @@ class Window(NamedTuple):
     def of_month(cls, billing_period: str) -> Window:
         """The window of a billing period `YYYY-MM`."""
         start = datetime.fromisoformat(f"{billing_period}-01").replace(tzinfo=UTC)
-        return cls(start, (start + timedelta(days=31)).replace(day=1))
+        days = monthrange(start.year, start.month)[1]
+        return cls(start, start.replace(day=days) + _DAY if start < _LAST_MONTH else _END)
 
     @classmethod
     def of_day(cls, day: str) -> Window:
         """The window of one UTC day `YYYY-MM-DD`."""
         start = datetime.fromisoformat(day).replace(tzinfo=UTC)
-        return cls(start, start + timedelta(days=1))
+        return cls(start, start + _DAY if start.date() < _END.date() else _END)
 
     @property
     def length(self) -> timedelta:

@@ -178,3 +178,11 @@ def test_measurements_of_one_subject_and_window_add_up_in_any_order() -> None:
     rows = [("cpu", Measurement("A", Decimal(one), MONTH)) for one in ("0.1", "0.2", "0.7")]
 
     assert Drivers.of(rows).sums("cpu", MONTH) == Drivers.of(reversed(rows)).sums("cpu", MONTH) == {"A": 1}
+
+
+def test_windows_of_the_calendar_s_first_and_last_months_are_windows() -> None:
+    assert str(Window.of_month("2026-02")) == "2026-02-01 to 2026-02-28"
+    assert str(Window.of_month("2025-12")) == "2025-12-01 to 2025-12-31"
+    assert str(Window.of_month("9999-12")) == "9999-12-01 to 9999-12-31"
+    assert str(Window.of_month("0001-01")) == "0001-01-01 to 0001-01-31"
+    assert Window.of_day("9999-12-31").end == Window.of_month("9999-12").end
