@@ -19,6 +19,7 @@ from services.allocator.driver_api import add_driver_routes
 from services.allocator.key_figures import key_figures
 from services.allocator.loading import Bundle, RuleSetInvalid, check
 from services.allocator.store import allocations, requests, rule_sets
+from services.allocator.trying import NotConserved
 from shared.events import AllocationRun, decode
 from shared.http import PERIOD, ApiError
 
@@ -92,6 +93,17 @@ def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
         return key_figures(decode(AllocationRun, newest[0].body), newest[0].figures, datetime.now(UTC))
 
 
+def _refusal(error: ApproverIsAuthor | RuleSetInvalid | NotConserved) -> ApiError:
+    """Why a rule set was not applied."""
+    match error:
+        case ApproverIsAuthor():
+            return ApiError(409, "approver-is-author", str(error))
+        case NotConserved():
+            return ApiError(409, error.code, str(error))
+        case RuleSetInvalid():
+            return ApiError(422, error.code, str(error))
+
+
 def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
     @api.post("/v1/rule-sets/check", tags=["rule sets"])
     async def check_rule_set(body: BundleBody) -> dict[str, Any]:
@@ -106,17 +118,20 @@ def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
 
     @api.post("/v1/rule-sets", tags=["rule sets"], status_code=201)
     async def apply_rule_set(body: Application) -> dict[str, Any]:
-        """Apply a rule set: it is in force for every billing period from its effective_from on."""
+        """Apply a rule set: it is in force for every billing period from its effective_from on.
+
+        It is tried on the open months first. `held` are those that it can't allocate as things are, such as for want of
+        a driver: their last allocations stay until it can.
+        """
         try:
-            loaded = await apply(engine, prefix, body.bundle(), body.applied_by, body.approved_by)
-        except ApproverIsAuthor as error:
-            raise ApiError(409, "approver-is-author", str(error)) from None
-        except RuleSetInvalid as error:
-            raise ApiError(422, error.code, str(error)) from None
-        rules = loaded.rule_set
+            applied = await apply(engine, prefix, body.bundle(), body.applied_by, body.approved_by)
+        except (ApproverIsAuthor, RuleSetInvalid, NotConserved) as error:
+            raise _refusal(error) from None
+        loaded, rules = applied.loaded, applied.loaded.rule_set
         return {
             "name": rules.name, "version": loaded.version, "effective_from": rules.effective_from, "basis": rules.basis,
             "rules": len(rules.rules), "pools": len(rules.pools), "cost_centers": len(loaded.cost_centers),
+            "held": [{"billing_period": one.billing_period, "reason": one.reason} for one in applied.held],
         }  # fmt: skip
 
     @api.get("/v1/rule-sets", tags=["rule sets"])

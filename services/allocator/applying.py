@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,21 +14,32 @@ from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.loading import Bundle, LoadedRuleSet, load
 from services.allocator.store import lenses, requests, rule_sets
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
+from services.allocator.trying import Held, try_on_open_months
 from shared.database import lock_transaction
 from shared.outbox import enqueue
 
 
-async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: str, approved_by: str) -> LoadedRuleSet:
-    """Check a bundle, keep and publish it, have its dimensions collected, and ask for new runs.
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A rule set that is in force now, and the open months that it can't allocate as things are."""
+
+    loaded: LoadedRuleSet
+    held: Sequence[Held]
+
+
+async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: str, approved_by: str) -> Applied:
+    """Check and try a bundle, keep and publish it, have its dimensions collected, and ask for new runs.
 
     Applying what is applied already publishes nothing new and makes it the newest again.
 
     Raises:
         ApproverIsAuthor: if one person would do both.
         RuleSetInvalid: with everything that is wrong; then nothing was done.
+        NotConserved: if an open month does not add up under it; then nothing was done.
     """
     check_two_people(applied_by, approved_by)
     loaded = await asyncio.to_thread(load, bundle)
+    held = await try_on_open_months(engine, loaded)
     async with engine.begin() as conn:
         await lock_transaction(conn, SERVICE, "rule sets")
         known = await rule_sets.bundle(conn, loaded.version) is not None
@@ -38,4 +51,4 @@ async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: st
         await enqueue(conn, STREAM_TABLES.outbox, out)
         await lenses.ensure(conn, dimensions_used(loaded.rule_set))
         await requests.add_all_with_cost(conn, loaded.rule_set.effective_from)
-    return loaded
+    return Applied(loaded, held)

@@ -59,6 +59,9 @@ def apply_command(
 ) -> None:
     """Apply a rule set to every billing period from its effective_from on.
 
+    It is tried on the open months first: one that does not add up is refused, and one that can't be allocated as things
+    are (a driver is missing) is named, and keeps its last allocations until it can.
+
     Open months are allocated anew within seconds; a closed month stays as it is. If the rules look at a tag or column
     that has not been collected so far, the costs are read again first: see `apportion allocations YYYY-MM --runs`.
     """
@@ -75,6 +78,10 @@ def apply_command(
         out.print(
             f"rule set {found['name']} version {found['version'][:12]} is in force from {found['effective_from']} on"
         )
+        for held in found["held"]:
+            out.print(
+                f"{held['billing_period']} keeps its last allocations: {held['reason']}", markup=False, soft_wrap=True
+            )
 
 
 @rules.command("show")

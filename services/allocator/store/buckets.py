@@ -65,6 +65,13 @@ async def of_period(conn: AsyncConnection, lens_id: str, billing_period: str) ->
     return [Bucket(_decode(values), billed, effective, int(events)) for values, billed, effective, events in rows]
 
 
+async def periods(conn: AsyncConnection, lens_id: str, earliest: str) -> list[str]:
+    """The billing periods from `earliest` on that a lens has cost of."""
+    c = buckets.c
+    query = select(c.billing_period).distinct().where(c.lens_id == lens_id, c.billing_period >= earliest)
+    return list(await conn.scalars(query.order_by(c.billing_period)))
+
+
 async def count(conn: AsyncConnection) -> dict[str, int]:
     """How many bucket rows each lens has."""
     query = select(buckets.c.lens_id, func.count().label("held")).group_by(buckets.c.lens_id)
