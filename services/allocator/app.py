@@ -44,6 +44,8 @@ async def _measure(conn: AsyncConnection) -> None:
     for lens_id, rows in (await buckets.count(conn)).items():
         metrics.BUCKETS.labels(lens_id).set(rows)
     metrics.WAITING.set(len(await requests.waiting(conn)))
-    for body, figures in await allocations.newest_runs(conn):
+    newest = await allocations.newest_runs(conn)
+    metrics.TAGGED_RATIO.clear()  # rules may look at other tags now
+    for body, figures in newest:
         if figures is not None:
             metrics.show_key_figures(key_figures(decode(AllocationRun, body), figures, datetime.now(UTC)))

@@ -1,4 +1,5 @@
-"""Key figures of a billing period, from its newest run: how much of the cost is allocated, how, and by which rules.
+"""Key figures of a billing period, from its newest run: how much of the cost is allocated, how, by which rules, and how
+much of it carries the tags that rules look at.
 
 A run keeps what they are made from, because it sees every line; asking for them costs one row.
 """
@@ -11,11 +12,15 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
+from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.lines import Line
+from services.allocator.domain.rule_set import RuleSet
 from shared.events import AllocationRun
 from shared.money import CONTEXT, ZERO, text, total
 
 _KINDS = ("direct", "shared", "suspense")
+_TAG = "tag:"
 
 
 class RuleSums:
@@ -55,6 +60,31 @@ class RuleSums:
         }  # fmt: skip
 
 
+def tag_sums(buckets: Buckets, rule_set: RuleSet) -> list[dict[str, str]]:
+    """The cost, in the rule set's basis, that carries each tag that rules and pools look at, by currency.
+
+    One pass adds up per combination of tag values, of which there are few, and the combinations are then looked at.
+    """
+    names = [name for name in dimensions_used(rule_set) if name.startswith(_TAG)]
+    if not names:
+        return []
+    pick, plus = projection(buckets.dimensions, (GRAIN[0], *names)), CONTEXT.add
+    billed_basis = rule_set.basis == "BilledCost"
+    combined: dict[Values, Decimal] = {}
+    for values, billed, effective, _ in buckets.rows:
+        key = pick(values)
+        combined[key] = plus(combined.get(key, ZERO), billed if billed_basis else effective)
+    sums: dict[tuple[str, str], Decimal] = {}
+    for (currency, *tags), cost in combined.items():
+        for name, value in zip(names, tags, strict=True):
+            before = sums.get((name, currency or ""), ZERO)
+            sums[name, currency or ""] = before if value is None else plus(before, cost)
+    return [
+        {"tag": name.removeprefix(_TAG), "currency": currency, "cost": text(cost)}
+        for (name, currency), cost in sorted(sums.items())
+    ]
+
+
 def key_figures(run: AllocationRun, figures: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The key figures of a run as the API shows them, amounts in its basis.
 
@@ -77,6 +107,7 @@ def _currencies(run: AllocationRun, figures: Mapping[str, Any], now: datetime) -
     for one in run.totals:
         cost = one.cost_billed if billed else one.cost_effective
         mine = [row for row in figures["by_rule"] if row["currency"] == one.currency]
+        carried = [row for row in figures.get("by_tag", ()) if row["currency"] == one.currency]
         sums = {kind: total(Decimal(row[amount]) for row in mine if row["kind"] == kind) for kind in _KINDS}
         since = figures["suspense_since"].get(one.currency)
         yield {
@@ -85,6 +116,10 @@ def _currencies(run: AllocationRun, figures: Mapping[str, Any], now: datetime) -
             **{f"{kind}_percent": _percent(sum_, cost) for kind, sum_ in sums.items()},
             "suspense_since": since,
             "suspense_days": None if since is None else (now - datetime.fromisoformat(since)).days,
+            "tags": [
+                {"tag": row["tag"], "cost": row["cost"], "percent": _percent(Decimal(row["cost"]), cost)}
+                for row in carried
+            ],
         }  # fmt: skip
 
 

@@ -33,6 +33,10 @@ ALLOCATED_RATIO: Final = Gauge(
 SUSPENSE_DAYS: Final = Gauge(
     "apportion_allocator_suspense_age_days", "Days that there has been cost in suspense", ["period", "currency"]
 )
+TAGGED_RATIO: Final = Gauge(
+    "apportion_allocator_tagged_ratio", "Part of the cost that carries a tag that rules look at",
+    ["period", "currency", "tag"],
+)  # fmt: skip
 RULES_UNMATCHED: Final = Gauge("apportion_allocator_rules_unmatched", "Rules that matched nothing", ["period"])
 
 
@@ -48,6 +52,8 @@ def show_key_figures(found: dict[str, Any]) -> None:
         ALLOCATED_RATIO.labels(period, currency).set(float(one["allocated_percent"]) / 100)
         for kind in ("direct", "shared", "suspense"):
             COST_RATIO.labels(period, currency, kind).set(float(one[f"{kind}_percent"]) / 100)
+        for tag in one["tags"]:
+            TAGGED_RATIO.labels(period, currency, tag["tag"]).set(float(tag["percent"]) / 100)
 
 
 def show(run: AllocationRun, seconds: float) -> None:

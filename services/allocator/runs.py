@@ -25,6 +25,7 @@ from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.drivers import NO_DRIVERS
 from services.allocator.domain.lines import Line
 from services.allocator.domain.methods import CannotDivide
+from services.allocator.key_figures import tag_sums
 from services.allocator.planning import Inputs, Plan, Waiting, plan
 from services.allocator.publishing import LineContent
 from services.allocator.store import allocations, requests
@@ -125,9 +126,9 @@ class Runner:
         body = encode(run)
         seconds = time.monotonic() - started
         row = {"run_id": run_id, "billing_period": inputs.billing_period, "inputs": inputs.digest, "body": body}
-        await allocations.add_run(
-            conn, row | {"seconds": round(seconds, 3)}, totals.rule_sums, [rule.id for rule in loaded.rule_set.rules]
-        )
+        by_tag = await asyncio.to_thread(tag_sums, work.buckets, loaded.rule_set)
+        rule_ids = [rule.id for rule in loaded.rule_set.rules]
+        await allocations.add_run(conn, row | {"seconds": round(seconds, 3)}, totals.rule_sums, rule_ids, by_tag)
         await enqueue(conn, STREAM_TABLES.outbox, [publishing.run(self._prefix, inputs.billing_period, run_id, body)])
         await requests.settle(conn, inputs.billing_period)
         failpoints.reach("allocator.run.written")

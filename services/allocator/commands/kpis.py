@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from shared.terminal import Json, ServiceCommands, out, print_json
 from shared.terminal import table as new_table
@@ -15,10 +16,10 @@ _ALLOCATOR = ServiceCommands("allocator")
 def kpis_command(
     period: Annotated[str, typer.Argument(metavar="YYYY-MM", help="Billing period.")], as_json: Json = False
 ) -> None:
-    """Show how much of a month's cost is allocated, directly or shared, what is in suspense, and unused rules.
+    """Show how much of a month's cost is allocated, directly or shared, what is in suspense, tagged, and unused rules.
 
-    Percentages are of the cost in the rule set's basis. Suspense is as old as the first of the runs in a row that had
-    some.
+    Percentages are of all cost, also of what can't be tagged, in the rule set's basis. Tags are those that rules and
+    pools look at. Suspense is as old as the first of the runs in a row that had some.
     """
     found = _ALLOCATOR.get("/v1/kpis", period=period)
     if as_json:
@@ -30,6 +31,12 @@ def kpis_command(
         days = one["suspense_days"]
         table.add_row(one["currency"], one["cost"], *parts, "" if days is None else f"{days} days")
     out.print(table)
+    tags = [(one["currency"], tag) for one in found["currencies"] for tag in one["tags"]]
+    if tags:
+        tagged = new_table("tag", "currency", "cost that carries it", "of all")
+        for currency, tag in tags:
+            tagged.add_row(escape(tag["tag"]), currency, tag["cost"], _percent(tag["percent"]))
+        out.print(tagged)
     out.print(_coverage(found), markup=False)
 
 

@@ -111,11 +111,13 @@ async def times_run(conn: AsyncConnection, inputs: str) -> int:
     return int(await conn.scalar(select(func.count()).where(runs.c.inputs == inputs)) or 0)
 
 
-async def add_run(conn: AsyncConnection, row: dict[str, Any], sums: RuleSums, rule_ids: Sequence[str]) -> None:
+async def add_run(
+    conn: AsyncConnection, row: dict[str, Any], sums: RuleSums, rule_ids: Sequence[str], by_tag: list[dict[str, str]]
+) -> None:
     """Keep a finished run, with what key figures are made from."""
     now = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
     before = next(iter(await newest_runs(conn, row["billing_period"])), None)
-    figures = sums.figures(rule_ids, before.figures if before else None, now)
+    figures = sums.figures(rule_ids, before.figures if before else None, now) | {"by_tag": by_tag}
     await conn.execute(insert(runs).values(row | {"finished_at": now, "figures": figures}))
 
 

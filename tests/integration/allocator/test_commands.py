@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from apportion.cli import app
-from tests.integration.allocator.month import CENTERS, RULES, apply, costs
+from tests.integration.allocator.month import BY_TAG, CENTERS, RULES, apply, costs
 from tests.integration.allocator.world import PERIOD, Process, World, until
 
 HEADER = "metric,subject,quantity,unit,window_start,window_end\n"
@@ -86,4 +86,8 @@ async def test_rules_are_applied_by_two_people_compared_with_those_in_force_and_
     await world.deliver(costs(12))
     await world.run_of(allocator, lambda run: True)
     code, said = await call("kpis", PERIOD)
-    assert (code, "3 of 3 rules matched something" in said) == (0, True)
+    assert (code, "3 of 3 rules matched something" in said, "carries" in said) == (0, True, False)
+    before = (await apply(allocator.http, BY_TAG))[:12]
+    await world.run_of(allocator, lambda run: run["rule_set_version"].startswith(before))
+    code, said = await call("kpis", PERIOD)
+    assert (code, "team" in said, "cost that carries it" in said) == (0, True, True)

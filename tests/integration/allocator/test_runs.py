@@ -193,26 +193,39 @@ async def test_two_applied_rule_sets_are_compared_and_the_one_in_force_is_shown(
 
 async def test_key_figures_are_those_of_the_newest_run(world: World) -> None:
     allocator = await world.start()
-    await apply(allocator.http)
+    await apply(allocator.http, BY_TAG)
     nothing = await allocator.http.get("/v1/kpis", params={"period": PERIOD})
-    await world.deliver(costs(60))
+    charges = costs(60)
+    await world.deliver(charges)
     run = await world.run_of(allocator, lambda run: True)
 
     found = (await allocator.http.get("/v1/kpis", params={"period": PERIOD})).json()
 
     assert (nothing.status_code, nothing.json()["error"]["code"]) == (404, "no-key-figures")
-    assert (found["run_id"], found["rules_unmatched"]) == (run["run_id"], [])
+    assert (found["run_id"], found["rules_unmatched"]) == (run["run_id"], ["tax"])
     (usd,) = found["currencies"]
     assert usd["suspense"] == run["totals"][0]["suspense_effective"]
     assert Decimal(usd["direct"]) + Decimal(usd["shared"]) == Decimal(run["totals"][0]["allocated_effective"])
     assert usd["suspense_days"] == 0
-    assert {row["rule_id"] for row in found["by_rule"]} == {"tax", "one", "two", "fallback"}
+    assert {row["rule_id"] for row in found["by_rule"]} == {"by-tag", "one", "two", "fallback"}
+    tagged = sum(Decimal(charge["EffectiveCost"]) for charge in charges if charge["Tags"])
+    (team,) = usd["tags"]
+    assert (team["tag"], Decimal(team["cost"])) == ("team", tagged)
 
     newcomer = await world.start()
 
     async def shown() -> bool | None:
         said = (await newcomer.http.get("/metrics")).text
-        return 'apportion_allocator_cost_ratio{currency="USD",kind="suspense",period="2026-01"}' in said or None
+        return (
+            all(
+                series in said
+                for series in (
+                    'apportion_allocator_cost_ratio{currency="USD",kind="suspense",period="2026-01"}',
+                    'apportion_allocator_tagged_ratio{currency="USD",period="2026-01",tag="team"}',
+                )
+            )
+            or None
+        )
 
     await until(shown, "the gauges of a process that made no run show it")
 

@@ -57,18 +57,23 @@ DIRECT = [
 ]  # fmt: skip
 
 
+def rule_set_of(document: str) -> str:
+    """An example under a head; the fallback is its first pool."""
+    (first,) = re.findall(r"\bid: ([a-z]+)", document)[:1]
+    return HEAD.format(first=first) + document
+
+
 def test_all_examples_are_found() -> None:
     assert len(EXAMPLES) == TEXT.count("```yaml") > 20
 
 
 @pytest.mark.parametrize(("document", "names", "figures"), EXAMPLES, ids=range(len(EXAMPLES)))
 def test_the_figures_below_an_example_are_what_comes_out(document: str, names: str, figures: str) -> None:
-    (first,) = re.findall(r"\bid: ([a-z]+)", document)[:1]
     sign = "-" if "holds -1000.00 USD" in document else ""
     shared = [
         bucket(None, "Amazon EKS", "east", f"{sign}400"), bucket(None, "Amazon VPC", "west", f"{sign}600"),
     ]  # fmt: skip
-    loaded = load(Bundle(HEAD.format(first=first) + document, FILES))
+    loaded = load(Bundle(rule_set_of(document), FILES))
 
     buckets = Buckets("2026-01", (*GRAIN, "tag:cluster"), DIRECT + shared)
     lines = allocate(buckets, loaded.rule_set, loaded.cost_centers, DRIVERS)

@@ -6,8 +6,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from services.allocator.domain.buckets import GRAIN, Bucket, Buckets
 from services.allocator.domain.lines import Flow, Kind, Line
-from services.allocator.key_figures import RuleSums, key_figures
+from services.allocator.domain.pool import Even, Pool
+from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet, Target
+from services.allocator.key_figures import RuleSums, key_figures, tag_sums
 from shared.events import AllocationRun, AllocationTotals
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
@@ -91,3 +96,46 @@ def test_each_rule_has_its_sums_by_currency_and_kind() -> None:
         ("EUR", 1, "5"),
         ("USD", 2, "3"),
     ]
+
+
+def tagged(
+    *rows: tuple[str, str, str | None, str | None], basis: Any = "EffectiveCost", pools: tuple[Pool, ...] = ()
+) -> Any:
+    """What is kept of rows of currency, cost and the tags `team` and `env`; billed cost is the double."""
+    rules = (Rule("a", Lookup("tag:team"), Leaf("tag:env", "in", ("prod",))), Rule("b", Lookup("SubAccountId")))
+    buckets = [
+        Bucket((currency, *("",) * (len(GRAIN) - 1), env, team, "other"), Decimal(cost) * 2, Decimal(cost), 1)
+        for currency, cost, team, env in rows
+    ]
+    dimensions = (*GRAIN, "tag:env", "tag:team", "tag:other")
+    return tag_sums(Buckets("2026-01", dimensions, buckets), RuleSet("s", "2026-01", basis, rules, SUSPENSE, pools))
+
+
+def test_the_cost_that_carries_each_tag_that_rules_look_at_is_kept() -> None:
+    kept = tagged(
+        ("USD", "7", "shop", None), ("USD", "2", "shop", "prod"), ("USD", "1", None, None), ("USD", "-3", "shop", None),
+        ("EUR", "5", None, None),
+    )  # fmt: skip
+
+    assert [(row["tag"], row["currency"], row["cost"]) for row in kept] == [
+        ("env", "EUR", "0"), ("env", "USD", "2"), ("team", "EUR", "0"), ("team", "USD", "6"),
+    ]  # fmt: skip
+
+
+def test_tags_of_pools_count_as_looked_at() -> None:
+    pool = Pool("p", Even((Target("cost_center", "CC"),)), ("tag:other",))
+    assert [row["tag"] for row in tagged(("USD", "1", None, None), pools=(pool,))] == ["env", "other", "team"]
+
+
+@pytest.mark.parametrize(("basis", "cost"), [("EffectiveCost", "6"), ("BilledCost", "12")])
+def test_tag_compliance_is_a_part_of_all_cost_in_the_basis(basis: str, cost: str) -> None:
+    by_tag = tagged(("USD", "6", "shop", None), ("USD", "2", None, None), basis=basis)
+    kept = sums(line("a", "direct", "8")).figures([], None, NOW) | {"by_tag": by_tag}
+
+    (usd,) = key_figures(run("8", basis), kept, NOW)["currencies"]
+
+    assert usd["tags"][1] == {"tag": "team", "cost": cost, "percent": "75.00"}
+
+
+def test_a_run_from_before_tags_were_kept_shows_none() -> None:
+    assert key_figures(run("1"), sums().figures([], None, NOW), NOW)["currencies"][0]["tags"] == []

@@ -53,12 +53,12 @@ def read_method(reader: Reader, known: Known, *others: str) -> Method | None:
         others: keys of the mapping that are not the method's.
     """
     problems = reader.problems
-    name = reader.text("method", f"choose {', '.join(_METHODS)}")
-    if name not in _METHODS:
+    name = reader.text("method", f"choose {', '.join(METHODS)}")
+    if name not in METHODS:
         if name:
-            problems.add(reader.line("method"), f"unknown method {name!r}", suggestion(name, list(_METHODS)))
+            problems.add(reader.line("method"), f"unknown method {name!r}", suggestion(name, list(METHODS)))
         return None
-    read, keys = _METHODS[name]
+    read, keys = METHODS[name]
     for key in reader.node.items.keys() - {"method", *keys, *others}:
         somewhere = key in _KEYS or key in {"when_zero", "when_negative", "partition_by", "cap", "detail"}
         message = f"{key} has no meaning for {name}" if somewhere else f"unknown key {key!r}"
@@ -195,7 +195,7 @@ def _usage_rate(reader: Reader, known: Known) -> Method | None:
     return UsageRate(targets, driver, rates, currency, variance or SUSPENSE, subjects) if driver else None
 
 
-_METHODS: Final[dict[str, tuple[Callable[[Reader, Known], Method | None], tuple[str, ...]]]] = {
+METHODS: Final[dict[str, tuple[Callable[[Reader, Known], Method | None], tuple[str, ...]]]] = {
     "even": (_even, _CHOSEN),
     "fixed_percent": (_fixed_percent, ("targets", "residual")),
     "weighted": (_weighted, ("targets",)),
@@ -205,4 +205,6 @@ _METHODS: Final[dict[str, tuple[Callable[[Reader, Known], Method | None], tuple[
     "floor_plus_variable": (_floor_plus_variable, ("floor", "variable")),
     "usage_rate": (_usage_rate, (*_CHOSEN, "driver", "rate", "rates", "currency", "variance", "subjects")),
 }
-_KEYS: Final = frozenset(key for _, keys in _METHODS.values() for key in keys)
+"""How each method is read, and the keys that have a meaning for it."""
+
+_KEYS: Final = frozenset(key for _, keys in METHODS.values() for key in keys)
