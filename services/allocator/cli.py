@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from services.allocator.commands.rules_diff import diff_command
 from services.allocator.commands.simulate import simulate_command
 from services.allocator.domain.rule_set import FALLBACK_RULE
 from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load, load_bundle, review
@@ -19,6 +20,7 @@ RuleFile = Annotated[Path, typer.Argument(help="The rule set's YAML file; its ta
 
 rules = typer.Typer(help="Rule sets: check, simulate, apply, show.", no_args_is_help=True)
 rules.command("simulate")(simulate_command)
+rules.command("diff")(diff_command)
 _ALLOCATOR = ServiceCommands("allocator")
 
 
