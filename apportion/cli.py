@@ -7,29 +7,66 @@ from typing import Annotated
 
 import typer
 
-from apportion import jobs, operations, stack
-from services.allocator import cli as allocator
-from services.allocator.commands.allocations import allocations
-from services.allocator.commands.drivers import drivers
-from services.allocator.commands.explain import explain_command
-from services.allocator.commands.kpis import kpis_command
-from services.allocator.commands.rules_diff import diff_command
-from services.allocator.commands.savings import savings_command
-from services.chargeback import cli as chargeback
-from services.intake import cli as intake
-from services.intake import exporting_cli
-from services.intake.commands import intake as intake_group
-from services.ledger import cli as ledger
-from synthetic import cli as synthetic
+from apportion.lazily import Named, group_of
+from apportion.running import use_running_stack
+
+WHOLE, STACK, DAILY = "The whole job", "The stack", "Day to day"
+COMMANDS = (
+    Named("run", WHOLE, "apportion.jobs:run_command",
+          "Take FOCUS files to approved internal invoices and closed books, in one command."),
+    Named("demo", WHOLE, "apportion.jobs:demo",
+          "Generate a realistic FOCUS export and take it the whole way: allocate, invoice, close, reconcile."),
+    Named("generate", WHOLE, "synthetic.cli:generate_command",
+          "Write a realistic FOCUS 1.2 Cost and Usage export whose sums and owners are known."),
+    Named("up", STACK, "apportion.stack:up",
+          "Start Kafka, PostgreSQL and the four services here and leave them running; `apportion down` stops them."),
+    Named("down", STACK, "apportion.stack:down",
+          "Stop the stack that `apportion up` started; its data stay, and `up` continues with them."),
+    Named("status", STACK, "apportion.stack:status",
+          "Show which parts of the stack run, where they answer and where they log."),
+    Named("migrate", STACK, "apportion.operations:migrate_command",
+          "Create or upgrade the database schemas of all services. Safe to run again, and while services run."),
+    Named("topics", STACK, "apportion.operations:topics",
+          "Kafka topics: partitions, retention, compaction."),
+    Named("ingest", DAILY, "services.intake.cli:ingest",
+          "Deliver FOCUS files (1.0-preview to 1.4; CSV, JSON Lines or Parquet) "
+          "and wait until their costs are published."),
+    Named("export", DAILY, "services.intake.exporting_cli:export",
+          "Write the rows that a source has in force for a month as a FOCUS 1.4 "
+          "Cost and Usage file, `x_` columns last."),
+    Named("intake", DAILY, "services.intake.commands:intake",
+          "Deliveries: what comes in, how good it is, and what is held."),
+    Named("rules", DAILY, "services.allocator.cli:rules",
+          "Rule sets: check, simulate, apply, show."),
+    Named("allocations", DAILY, "services.allocator.commands.allocations:allocations",
+          "Show what each cost center gets of a billing period, line by line, and by which rule."),
+    Named("explain", DAILY, "services.allocator.commands.explain:explain_command",
+          "Walk an allocation line back to the rule and the provider rows that it came from."),
+    Named("savings", DAILY, "services.allocator.commands.savings:savings_command",
+          "Show what commitments (reservations, savings plans) saved, by commitment and "
+          "by whoever had the covered usage."),
+    Named("drivers", DAILY, "services.allocator.commands.drivers:drivers",
+          "Driver measurements: what shared cost is split by."),
+    Named("kpis", DAILY, "services.allocator.commands.kpis:kpis_command",
+          "Show how much of a month's cost is allocated, directly or shared, what is in suspense, and unused rules."),
+    Named("period", DAILY, "services.ledger.cli:period",
+          "Billing periods: status, close, books."),
+    Named("invoices", DAILY, "services.chargeback.cli:app",
+          "Internal invoices: list and read them, approve, issue, export."),
+    Named("reconcile", DAILY, "services.ledger.cli:reconcile",
+          "Compare all stages of a billing period as they are now; changes nothing."),
+    Named("dead-letters", DAILY, "apportion.dead_letters:letters",
+          "Records that a service refused, kept byte for byte."),
+)  # fmt: skip
+_WITHOUT_STACK = {"run", "demo", "up", "down", "status", "generate"}
 
 app = typer.Typer(
     help="Cloud chargeback that proves, to the cent, who owes what.",
+    cls=group_of(COMMANDS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-WHOLE, STACK, DAILY = "The whole job", "The stack", "Day to day"
 
 
 def _version(wanted: bool) -> None:
@@ -47,32 +84,8 @@ def root(
     ] = False,
 ) -> None:
     """Find the stack that this directory uses, unless the environment names another."""
-    if not sys.argv[1:2] or sys.argv[1] not in {"run", "demo", "up", "down", "status", "generate"}:
-        stack.use_running_stack()
-
-
-app.command("run", rich_help_panel=WHOLE)(jobs.run_command)
-app.command("demo", rich_help_panel=WHOLE)(jobs.demo)
-app.command("generate", rich_help_panel=WHOLE)(synthetic.generate_command)
-app.command("up", rich_help_panel=STACK)(stack.up)
-app.command("down", rich_help_panel=STACK)(stack.down)
-app.command("status", rich_help_panel=STACK)(stack.status)
-app.command("migrate", rich_help_panel=STACK)(operations.migrate_command)
-app.add_typer(operations.topics, name="topics", rich_help_panel=STACK)
-app.command("ingest", rich_help_panel=DAILY)(intake.ingest)
-app.command("export", rich_help_panel=DAILY)(exporting_cli.export)
-app.add_typer(intake_group, name="intake", rich_help_panel=DAILY)
-allocator.rules.command("diff")(diff_command)
-app.add_typer(allocator.rules, name="rules", rich_help_panel=DAILY)
-app.command("allocations", rich_help_panel=DAILY)(allocations)
-app.command("explain", rich_help_panel=DAILY)(explain_command)
-app.command("savings", rich_help_panel=DAILY)(savings_command)
-app.add_typer(drivers, name="drivers", rich_help_panel=DAILY)
-app.command("kpis", rich_help_panel=DAILY)(kpis_command)
-app.add_typer(ledger.period, name="period", rich_help_panel=DAILY)
-app.add_typer(chargeback.app, name="invoices", rich_help_panel=DAILY)
-app.command("reconcile", rich_help_panel=DAILY)(ledger.reconcile)
-app.add_typer(operations.letters, name="dead-letters", rich_help_panel=DAILY)
+    if not sys.argv[1:2] or sys.argv[1] not in _WITHOUT_STACK:
+        use_running_stack()
 
 
 def main() -> None:

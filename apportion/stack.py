@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from apportion.operations import migrate_all
+from apportion.running import DEFAULT_DIRECTORY
 from deploy.local.errors import LocalStackError
 from deploy.local.services import SERVICES
 from deploy.local.stack import Stack
@@ -19,7 +19,6 @@ from shared import topic_admin
 from shared.terminal import FAULT, Json, err, fail, out, print_json
 from shared.terminal import table as new_table
 
-DEFAULT_DIRECTORY = Path(".apportion")
 Directory = Annotated[Path, typer.Option("--dir", help="Directory of the stack: its data, logs and files.")]
 
 
@@ -38,16 +37,6 @@ def prepare(stack: Stack) -> None:
         await asyncio.gather(migrate_all(stack.database_url), topic_admin.apply(stack.bootstrap, stack.topic_prefix))
 
     asyncio.run(both())
-
-
-def use_running_stack(directory: Path | None = None) -> None:
-    """Point this process at the stack in `directory`, unless its environment already says where services are."""
-    if directory is None:
-        directory = Path(os.environ.get("APPORTION_STACK", DEFAULT_DIRECTORY))
-    if not (directory / "stack.json").exists():
-        return
-    for name, value in Stack.load(directory).environment().items():
-        os.environ.setdefault(name, value)
 
 
 def up(directory: Directory = DEFAULT_DIRECTORY) -> None:

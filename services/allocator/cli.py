@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from services.allocator.commands.rules_diff import diff_command
 from services.allocator.commands.sides import bundle_at, loaded
 from services.allocator.commands.simulate import simulate_command
 from services.allocator.domain.rule_set import FALLBACK_RULE
@@ -23,6 +24,7 @@ RuleFile = Annotated[
 
 rules = typer.Typer(help="Rule sets: check, simulate, apply, show.", no_args_is_help=True)
 rules.command("simulate")(simulate_command)
+rules.command("diff")(diff_command)
 _ALLOCATOR = ServiceCommands("allocator")
 
 

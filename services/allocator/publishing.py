@@ -39,6 +39,7 @@ class LineContent(NamedTuple):
 
     allocation_id: str
     cost_center: str
+    rule_set_version: str
     content: bytes
     content_hash: bytes
 
@@ -73,7 +74,7 @@ def line_content(line: Line, rule_set: str, version: str) -> LineContent:
     if flow.steps:
         fields["trace"] = [_step(step) for step in flow.steps]
     content = _encode(fields)
-    return LineContent(line.allocation_id, line.cost_center, content, hashlib.sha256(content).digest())
+    return LineContent(line.allocation_id, line.cost_center, version, content, hashlib.sha256(content).digest())
 
 
 def _step(step: Step) -> dict[str, str]:
@@ -100,7 +101,8 @@ def withdrawn(body: bytes) -> LineContent:
         withdrawn=True,
     )
     content = encode(gone)
-    return LineContent(line.allocation_id, line.cost_center, content, hashlib.sha256(content).digest())
+    digest = hashlib.sha256(content).digest()
+    return LineContent(line.allocation_id, line.cost_center, line.rule_set_version, content, digest)
 
 
 def allocation(topic: str, line: LineContent, revision: int, body: bytes) -> Outgoing:

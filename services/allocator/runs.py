@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -23,16 +21,14 @@ from services.allocator import metrics, publishing
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.drivers import NO_DRIVERS
-from services.allocator.domain.lines import Line
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.key_figures import tag_sums
-from services.allocator.planning import Inputs, Plan, Waiting, plan
-from services.allocator.publishing import LineContent
+from services.allocator.planning import Plan, Waiting, plan
 from services.allocator.store import allocations, requests
-from services.allocator.store.allocations import ChangedLine, KnownLine
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.totals import RunTotals
-from shared import failpoints, topics
+from services.allocator.writing import LineWriter
+from shared import failpoints
 from shared.database import try_lock_transaction
 from shared.errors import Bug
 from shared.events import AllocationRun, encode
@@ -40,7 +36,6 @@ from shared.observability import logger
 from shared.outbox import enqueue
 
 _POLL_SECONDS = 0.1
-_LINES_PER_SLICE = 5_000
 _SERIALIZATION_FAILURES = {"40001", "40P01"}
 
 log = logger(__name__)
@@ -120,7 +115,8 @@ class Runner:
             raise RunNotConserved(f"{inputs.billing_period}: {error}") from error
         run_id = inputs.run_id(await allocations.times_run(conn, inputs.digest))
         totals = RunTotals(work.costs)
-        changed = await self._write_lines(conn, inputs, run_id, lines, totals)
+        writer = await LineWriter.of_run(conn, self._prefix, inputs, run_id)
+        changed = await writer.write(lines, totals)
         failpoints.reach("allocator.run.lines-written")
         run = totals.record(inputs, run_id, changed)
         body = encode(run)
@@ -133,55 +129,6 @@ class Runner:
         await requests.settle(conn, inputs.billing_period)
         failpoints.reach("allocator.run.written")
         return run
-
-    async def _write_lines(
-        self, conn: AsyncConnection, inputs: Inputs, run_id: str, lines: Sequence[Line], totals: RunTotals
-    ) -> int:
-        """Write and publish what differs from the lines that are there; returns how many lines that is."""
-        known = await allocations.known(conn, inputs.billing_period)
-        changed = 0
-        for some in _slices(lines):
-            different = await asyncio.to_thread(_different, some, inputs, run_id, known, totals)
-            changed += await self._publish(conn, inputs.billing_period, different)
-        gone = sorted(allocation_id for allocation_id, line in known.items() if line.live)
-        for start in range(0, len(gone), _LINES_PER_SLICE):
-            bodies = await allocations.bodies(conn, gone[start : start + _LINES_PER_SLICE])
-            withdrawn = [publishing.withdrawn(body) for body in bodies]
-            different = [_changed(line, known[line.allocation_id], run_id, live=False) for line in withdrawn]
-            changed += await self._publish(conn, inputs.billing_period, different)
-        return changed
-
-    async def _publish(self, conn: AsyncConnection, period: str, changed: Sequence[ChangedLine]) -> int:
-        await allocations.write(conn, period, changed)
-        topic = self._prefix + topics.ALLOCATIONS.name
-        records = (publishing.allocation(topic, line, revision, body) for line, revision, _, body in changed)
-        await enqueue(conn, STREAM_TABLES.outbox, records)
-        return len(changed)
-
-
-def _different(
-    lines: Sequence[Line], inputs: Inputs, run_id: str, known: dict[str, KnownLine], totals: RunTotals
-) -> list[ChangedLine]:
-    """Count lines into the totals and return those that are new or changed; takes the others out of `known`."""
-    changed: list[ChangedLine] = []
-    for line in lines:
-        content: LineContent = publishing.line_content(line, inputs.loaded.rule_set.name, inputs.loaded.version)
-        totals.add(line, content.content_hash)
-        before = known.pop(line.allocation_id, None)
-        if before is None or not before.live or before.content_hash != content.content_hash:
-            changed.append(_changed(content, before, run_id, live=True))
-    return changed
-
-
-def _changed(line: LineContent, before: KnownLine | None, run_id: str, *, live: bool) -> ChangedLine:
-    revision = before.revision + 1 if before is not None else 1
-    return ChangedLine(line, revision, live, line.body(revision, run_id))
-
-
-def _slices(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    rest = iter(lines)
-    while some := list(islice(rest, _LINES_PER_SLICE)):
-        yield some
 
 
 async def _explain(

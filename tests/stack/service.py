@@ -18,6 +18,7 @@ from multiprocessing.context import ForkContext, ForkServerContext
 from pathlib import Path
 from unittest.mock import patch
 
+from apportion.cli import COMMANDS
 from deploy.local.process import Process, ProcessId
 from shared import failpoints
 
@@ -26,6 +27,7 @@ PRELOADED = multiprocessing.get_context("forkserver")
 PRELOADED.set_forkserver_preload(
     [
         *(f"services.{name}.app" for name in ("intake", "allocator", "chargeback", "ledger")), "apportion.cli",
+        *sorted({command.place.partition(":")[0] for command in COMMANDS}),
         "anyio._backends._asyncio", "asyncpg", "pydantic.v1", "sqlalchemy.dialects.postgresql.asyncpg",
         "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl",
     ]

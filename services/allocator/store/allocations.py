@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from sys import intern
 from typing import Any, NamedTuple
 
 from sqlalchemy import Text, any_, cast, func, select
@@ -16,12 +17,12 @@ from services.allocator.store.tables import allocations, runs
 
 _STAGED = {
     "allocation_id": "text", "billing_period": "text", "cost_center": "text", "revision": "int",
-    "content_hash": "bytea", "live": "boolean", "body": "bytea",
+    "content_hash": "bytea", "live": "boolean", "rule_set_version": "text", "body": "bytea",
 }  # fmt: skip
 _UPSERT = f"""
     INSERT INTO {allocations.fullname} ({", ".join(_STAGED)}) SELECT * FROM pg_temp.staged_lines
     ON CONFLICT (allocation_id) DO UPDATE SET revision = excluded.revision, content_hash = excluded.content_hash,
-    live = excluded.live, body = excluded.body
+    live = excluded.live, rule_set_version = excluded.rule_set_version, body = excluded.body
 """  # noqa: S608
 
 
@@ -31,6 +32,7 @@ class KnownLine(NamedTuple):
     revision: int
     content_hash: bytes
     live: bool
+    rule_set_version: str
 
 
 class ChangedLine(NamedTuple):
@@ -52,8 +54,9 @@ class NewestRun(NamedTuple):
 async def known(conn: AsyncConnection, billing_period: str) -> dict[str, KnownLine]:
     """Every line of a billing period that ever was, by id."""
     c = allocations.c
-    query = select(c.allocation_id, c.revision, c.content_hash, c.live).where(c.billing_period == billing_period)
-    return {row[0]: KnownLine(row[1], row[2], row[3]) for row in await conn.execute(query)}
+    query = select(c.allocation_id, c.revision, c.content_hash, c.live, c.rule_set_version)
+    rows = await conn.execute(query.where(c.billing_period == billing_period))
+    return {row[0]: KnownLine(row[1], row[2], row[3], intern(row[4])) for row in rows}
 
 
 async def bodies(conn: AsyncConnection, allocation_ids: Sequence[str]) -> list[bytes]:
@@ -67,7 +70,16 @@ async def bodies(conn: AsyncConnection, allocation_ids: Sequence[str]) -> list[b
 async def write(conn: AsyncConnection, billing_period: str, changed: Iterable[ChangedLine]) -> None:
     """Write changed lines with their new revisions."""
     rows = [
-        (line.allocation_id, billing_period, line.cost_center, revision, line.content_hash, live, body)
+        (
+            line.allocation_id,
+            billing_period,
+            line.cost_center,
+            revision,
+            line.content_hash,
+            live,
+            line.rule_set_version,
+            body,
+        )
         for line, revision, live, body in changed
     ]
     if rows:

@@ -81,6 +81,11 @@ async def in_force(conn: AsyncConnection, billing_period: str) -> str | None:
     return version
 
 
+async def names(conn: AsyncConnection) -> dict[str, str]:
+    """The name of every applied rule set, by version."""
+    return {row.version: row.name for row in await conn.execute(select(rule_sets.c.version, rule_sets.c.name))}
+
+
 async def bundle(conn: AsyncConnection, version: str) -> Bundle | None:
     """The content of an applied version."""
     row = (await conn.execute(select(rule_sets).where(rule_sets.c.version == version))).one_or_none()

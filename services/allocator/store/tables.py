@@ -112,6 +112,7 @@ allocations = Table(
     Column("revision", Integer, nullable=False),
     Column("content_hash", LargeBinary, nullable=False, comment="sha256 of the line without revision and run"),
     Column("live", Boolean, nullable=False, comment="false: withdrawn, kept for its revision"),
+    Column("rule_set_version", Text, nullable=False, comment="what the line says made it; not always the last run's"),
     Column("body", LargeBinary, nullable=False),
     Index("ix_allocations_period", "billing_period", "cost_center"),
 )

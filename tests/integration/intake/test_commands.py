@@ -16,7 +16,7 @@ from tests.unit.intake.exports import charge, write_csv
 async def test_from_a_bad_export_to_its_release(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world.start(reject_limit="1%")
     monkeypatch.setenv("APPORTION_INTAKE_URL", str(world.http.base_url))
-    monkeypatch.setattr("apportion.stack.use_running_stack", lambda: None)
+    monkeypatch.setattr("apportion.cli.use_running_stack", lambda: None)
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: str | Path, code: int = 0) -> str:
