@@ -9,6 +9,7 @@ import typer
 
 from apportion import jobs, operations, stack
 from services.allocator import cli as allocator
+from services.allocator.commands.adjustments import adjustments_command
 from services.allocator.commands.allocations import allocations
 from services.allocator.commands.drivers import drivers
 from services.allocator.commands.explain import explain_command
@@ -65,6 +66,7 @@ app.add_typer(intake_group, name="intake", rich_help_panel=DAILY)
 allocator.rules.command("diff")(diff_command)
 app.add_typer(allocator.rules, name="rules", rich_help_panel=DAILY)
 app.command("allocations", rich_help_panel=DAILY)(allocations)
+app.command("adjustments", rich_help_panel=DAILY)(adjustments_command)
 app.command("explain", rich_help_panel=DAILY)(explain_command)
 app.command("savings", rich_help_panel=DAILY)(savings_command)
 app.add_typer(drivers, name="drivers", rich_help_panel=DAILY)
