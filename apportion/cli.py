@@ -40,6 +40,8 @@ COMMANDS = (
           "Rule sets: check, simulate, apply, show."),
     Named("allocations", DAILY, "services.allocator.commands.allocations:allocations",
           "Show what each cost center gets of a billing period, line by line, and by which rule."),
+    Named("adjustments", DAILY, "services.allocator.commands.adjustments:adjustments_command",
+          "Show what has come for closed months since they were closed: cost, or corrected drivers."),
     Named("explain", DAILY, "services.allocator.commands.explain:explain_command",
           "Walk an allocation line back to the rule and the provider rows that it came from."),
     Named("savings", DAILY, "services.allocator.commands.savings:savings_command",

@@ -51,6 +51,10 @@ ALLOCATIONS: Final = TopicSpec(
     "finops.allocations.v1", "cost center/allocation id", "allocator", partitions=6, compacted=True
 )
 ALLOCATION_RUNS: Final = TopicSpec("finops.allocation-runs.v1", "billing period", "allocator")
+ADJUSTMENTS: Final = TopicSpec(
+    "finops.adjustments.v1", "cost center/allocation id", "allocator", partitions=6, compacted=True
+)
+ADJUSTMENT_RUNS: Final = TopicSpec("finops.adjustment-runs.v1", "billing period/number", "allocator", compacted=True)
 INVOICES: Final = TopicSpec("finops.invoices.v1", "invoice id", "chargeback", partitions=6, large_records=True)
 INVOICE_RUNS: Final = TopicSpec("finops.invoice-runs.v1", "billing period", "chargeback")
 PERIODS: Final = TopicSpec("finops.periods.v1", "billing period", "ledger", compacted=True)
@@ -58,7 +62,8 @@ RECONCILIATIONS: Final = TopicSpec("finops.reconciliations.v1", "billing period"
 
 TOPICS: Final = (
     COSTS, DELIVERIES, HOLDS, PROVIDER_INVOICES, INVOICE_DETAILS, PROVIDER_PERIODS, CONTRACT_COMMITMENTS, DRIVERS,
-    COST_CENTERS, RULES, ALLOCATIONS, ALLOCATION_RUNS, INVOICES, INVOICE_RUNS, PERIODS, RECONCILIATIONS,
+    COST_CENTERS, RULES, ALLOCATIONS, ALLOCATION_RUNS, ADJUSTMENTS, ADJUSTMENT_RUNS, INVOICES, INVOICE_RUNS,
+    PERIODS, RECONCILIATIONS,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator import metrics
+from services.allocator.adjusting.api import add_adjustment_routes
 from services.allocator.api import add_routes
 from services.allocator.consumer import TOPICS, RecordReader
 from services.allocator.driver_stream import keep_measurements
@@ -16,7 +17,7 @@ from services.allocator.key_figures import key_figures
 from services.allocator.runs import Runner
 from services.allocator.settings import AllocatorSettings
 from services.allocator.simulating.api import add_simulation_routes
-from services.allocator.store import allocations, buckets, requests
+from services.allocator.store import adjustments, allocations, buckets, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.stream import LensKeeper
 from shared import topics
@@ -37,6 +38,7 @@ def build(settings: AllocatorSettings) -> Service:
     add_simulation_routes(service.api, service.engine)
     add_explanation_routes(service.api, service.engine)
     add_archive_routes(service.api, service.engine, settings.allocator_archive_dir)
+    add_adjustment_routes(service.api, service.engine)
     return service
 
 
@@ -44,6 +46,7 @@ async def _measure(conn: AsyncConnection) -> None:
     for lens_id, rows in (await buckets.count(conn)).items():
         metrics.BUCKETS.labels(lens_id).set(rows)
     metrics.WAITING.set(len(await requests.waiting(conn)))
+    metrics.show_adjustments(await adjustments.runs_of(conn))
     newest = await allocations.newest_runs(conn)
     metrics.TAGGED_RATIO.clear()  # rules may look at other tags now
     for body, figures in newest:

@@ -40,5 +40,5 @@ async def _delivery(conn: AsyncConnection, delivery: Delivery) -> None:
 
 
 async def _period(conn: AsyncConnection, period: Period) -> None:
-    if await records.keep_period(conn, period) and period.state != "closed":
+    if await records.keep_period(conn, period):
         await requests.add(conn, [period.billing_period])

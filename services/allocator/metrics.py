@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, Final
 
 from prometheus_client import Gauge, Histogram
 
-from shared.events import AllocationRun
+from shared.events import AdjustmentRun, AllocationRun
+from shared.money import CONTEXT, ZERO
 from shared.observability import show_amount
 
 RUN_SECONDS: Final = Histogram(
@@ -37,6 +40,10 @@ TAGGED_RATIO: Final = Gauge(
     "apportion_allocator_tagged_ratio", "Part of the cost that carries a tag that rules look at",
     ["period", "currency", "tag"],
 )  # fmt: skip
+ADJUSTMENTS: Final = Gauge("apportion_allocator_adjustments", "Adjustments of a closed period", ["period"])
+ADJUSTED: Final = Gauge(
+    "apportion_allocator_adjusted_amount", "Cost that came for a closed period, in the basis", ["period", "currency"]
+)
 RULES_UNMATCHED: Final = Gauge("apportion_allocator_rules_unmatched", "Rules that matched nothing", ["period"])
 
 
@@ -67,3 +74,19 @@ def show(run: AllocationRun, seconds: float) -> None:
         show_amount(ALLOCATED.labels(run.billing_period, total.currency), allocated)
         show_amount(SUSPENSE.labels(run.billing_period, total.currency), suspense)
         LINES.labels(run.billing_period, total.currency).set(total.lines)
+
+
+def show_adjustments(runs: Iterable[AdjustmentRun]) -> None:
+    """Set the metrics to what all adjustments of each closed period add up to."""
+    numbers: dict[str, int] = {}
+    sums: dict[tuple[str, str], Decimal] = {}
+    for run in runs:
+        numbers[run.billing_period] = max(run.number, numbers.get(run.billing_period, 0))
+        for total in run.totals:
+            key = (run.billing_period, total.currency)
+            cost = total.cost_billed if run.basis == "BilledCost" else total.cost_effective
+            sums[key] = CONTEXT.add(sums.get(key, ZERO), cost)
+    for period, number in numbers.items():
+        ADJUSTMENTS.labels(period).set(number)
+    for key, amount in sums.items():
+        show_amount(ADJUSTED.labels(*key), amount)

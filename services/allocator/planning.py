@@ -47,7 +47,7 @@ class Inputs:
     """Everything that decides a run's result; the cost is what the deliveries published."""
 
     billing_period: str
-    kind: Literal["preview", "final"]
+    kind: Literal["preview", "final", "adjustment"]
     close_id: str | None
     loaded: LoadedRuleSet
     lens: Lens
@@ -87,21 +87,19 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class NothingToDo:
-    """The period is closed, or its newest run was made from the same inputs."""
+    """The newest run was made from the same inputs."""
 
 
 async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | NothingToDo:
-    """Decide about a run, on one snapshot of the tables."""
+    """Decide about a run of a period that is not closed, on one snapshot of the tables."""
     period = await records.period(conn, billing_period)
-    if period is not None and period.state == "closed":
-        return NothingToDo()
     version = await rule_sets.in_force(conn, billing_period)
     if version is None:
         return Waiting(f"no rule set applies to {billing_period}: apply one whose effective_from is not later")
     deliveries = _deliveries(await records.all_deliveries(conn), period, billing_period)
     if isinstance(deliveries, Waiting):
         return deliveries
-    loaded = await _loaded(conn, version)
+    loaded = await load_version(conn, version)
     row = await lenses.covering(conn, dimensions_used(loaded.rule_set))
     if row is None:
         return Waiting("the dimensions that the rules use are not collected yet")
@@ -114,10 +112,10 @@ async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | N
         row.lens, tuple(sorted(delivery.delivery_id for delivery in deliveries)),
         await measured_for(conn, loaded.rule_set, billing_period),
     )  # fmt: skip
-    return await _with_costs(conn, inputs, deliveries)
+    return await _unless_made(conn, inputs, deliveries)
 
 
-async def _with_costs(
+async def _unless_made(
     conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]
 ) -> Plan | Waiting | NothingToDo:
     latest = await allocations.latest_run(conn, inputs.billing_period)
@@ -125,6 +123,11 @@ async def _with_costs(
         return NothingToDo()
     if latest is not None and inputs.close_id and decode(AllocationRun, latest[1]).close_id == inputs.close_id:
         return NothingToDo()
+    return await with_costs(conn, inputs, deliveries)
+
+
+async def with_costs(conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]) -> Plan | Waiting:
+    """Read the buckets; they must hold exactly what the deliveries say."""
     rows = await buckets.of_period(conn, inputs.lens.lens_id, inputs.billing_period)
     costs = _costs(rows)
     said = progress.published(deliveries, inputs.billing_period)
@@ -170,11 +173,12 @@ def _costs(rows: Sequence[Bucket]) -> dict[str, Sums]:
     return dict(sums)
 
 
-async def _loaded(conn: AsyncConnection, version: str) -> LoadedRuleSet:
+async def load_version(conn: AsyncConnection, version: str) -> LoadedRuleSet:
+    """An applied rule set, ready to be used."""
     cached = _CACHE.get(version)
     if cached is None:
         bundle = await rule_sets.bundle(conn, version)
-        assert bundle is not None, f"rule set {version} is in force and not in the table"
+        assert bundle is not None, f"rule set {version} was applied and is not in the table"
         _CACHE.clear()
         cached = _CACHE[version] = await asyncio.to_thread(load, bundle)
     return cached

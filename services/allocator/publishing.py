@@ -11,11 +11,21 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from services.allocator.domain.adjusting import adjustment_id
 from services.allocator.domain.buckets import GRAIN
-from services.allocator.domain.lines import Line, Share, Step
+from services.allocator.domain.lines import Flow, Line, Share, Step
 from services.allocator.domain.rule_set import CHARGE_DAY
 from shared import topics
-from shared.events import Allocation, CostCenter, DriverMeasurement, RuleSetVersion, decode, encode
+from shared.events import (
+    AdjustmentRun,
+    Allocation,
+    CostCenter,
+    DriverMeasurement,
+    RuleSetVersion,
+    TraceStep,
+    decode,
+    encode,
+)
 from shared.events.base import Contract
 from shared.money import ZERO, text
 from shared.publisher import Outgoing, cloud_event_headers
@@ -55,6 +65,23 @@ class LineContent(NamedTuple):
 
 def line_content(line: Line, rule_set: str, version: str) -> LineContent:
     """Encode a line exactly as the contract would: keys in order, defaults left out, amounts as plain text."""
+    return _content(line.allocation_id, line, _fields(line, rule_set, version))
+
+
+def adjustment_content(line: Line, number: int, rule_set: str, version: str) -> LineContent:
+    """Encode a difference to the line of its id as a line of a period's adjustment, which has an id of its own."""
+    own_id = adjustment_id(line.allocation_id, number)
+    marks = {"allocation_id": own_id, "adjusts": line.allocation_id, "adjustment": number}
+    return _content(own_id, line, _fields(line, rule_set, version) | marks)
+
+
+def _content(allocation_id: str, line: Line, fields: dict[str, Any]) -> LineContent:
+    content = _encode(fields)
+    digest = hashlib.sha256(content).digest()
+    return LineContent(allocation_id, line.cost_center, fields["rule_set_version"], content, digest)
+
+
+def _fields(line: Line, rule_set: str, version: str) -> dict[str, Any]:
     flow = line.flow
     fields: dict[str, Any] = {
         "allocation_id": line.allocation_id, "revision": 1, "run_id": "", "billing_period": flow.billing_period,
@@ -73,8 +100,7 @@ def line_content(line: Line, rule_set: str, version: str) -> LineContent:
         fields["partition"] = partition
     if flow.steps:
         fields["trace"] = [_step(step) for step in flow.steps]
-    content = _encode(fields)
-    return LineContent(line.allocation_id, line.cost_center, version, content, hashlib.sha256(content).digest())
+    return fields
 
 
 def _step(step: Step) -> dict[str, str]:
@@ -105,8 +131,28 @@ def withdrawn(body: bytes) -> LineContent:
     return LineContent(line.allocation_id, line.cost_center, line.rule_set_version, content, digest)
 
 
+def line_of(body: bytes) -> Line:
+    """Read a line back from its bytes; one of an adjustment under the id of the line that it adds to."""
+    found = decode(Allocation, body)
+    steps = (Step(step.pool, step.method, _share_of(step)) for step in found.trace)
+    flow = Flow(
+        found.billing_period, found.currency, tuple(getattr(found.origin, name) for name in _ORIGIN), found.rule_id,
+        tuple(found.path), found.method, found.leg or "", tuple(found.partition.items()), tuple(steps),
+    )  # fmt: skip
+    return Line(
+        found.adjusts or found.allocation_id, flow, found.cost_center, found.kind, found.billed_cost,
+        found.effective_cost, _share_of(found),
+    )  # fmt: skip
+
+
+def _share_of(found: Allocation | TraceStep) -> Share | None:
+    if found.weight is None or found.weight_total is None:
+        return None
+    return Share(found.weight, found.weight_total)
+
+
 def allocation(topic: str, line: LineContent, revision: int, body: bytes) -> Outgoing:
-    """A line for the allocations topic: partitioned by cost center, compacted by allocation."""
+    """A line for its topic: partitioned by cost center, compacted by allocation."""
     key = f"{line.cost_center}/{line.allocation_id}".encode()
     headers = (*_LINE_HEADERS, ("ce_id", f"{line.allocation_id}/{revision}".encode()))
     return Outgoing(topic, key, body, headers, line.cost_center.encode())
@@ -134,6 +180,12 @@ def run(prefix: str, billing_period: str, run_id: str, body: bytes) -> Outgoing:
     """A run with its control totals for its topic."""
     headers = cloud_event_headers("finops.allocation-run.v1", run_id, SERVICE, billing_period)
     return Outgoing(prefix + topics.ALLOCATION_RUNS.name, billing_period.encode(), body, headers)
+
+
+def adjustment_run(prefix: str, record: AdjustmentRun) -> Outgoing:
+    """An adjustment with its control totals for its topic."""
+    key = f"{record.billing_period}/{record.number}"
+    return _record(prefix + topics.ADJUSTMENT_RUNS.name, key, "finops.adjustment-run.v1", record.run_id, record)
 
 
 def _record(topic: str, key: str, event_type: str, event_id: str, record: Contract) -> Outgoing:

@@ -1,9 +1,9 @@
-"""Allocation runs: preview while a period is open, final when it closes.
+"""Allocation runs: preview while a period is open, final when it closes, and adjustments afterwards.
 
 A run is one transaction under the billing period's lock:
 
 1. lock, and read period state, rules, deliveries and buckets in one snapshot;  2. allocate;
-3. write the lines that changed, with their next revision, and put them into the outbox;
+3. write the lines that changed, with their next revision, or what an adjustment adds, and put them into the outbox;
 4. write the run with its control totals, put it into the outbox, settle the request;  5. commit.
 A crash before 5 leaves nothing behind but the request, so the same run is made again, with the same ids and cents.
 """
@@ -12,31 +12,37 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator import metrics, publishing
+from services.allocator.adjusting.making import make_adjustment
+from services.allocator.adjusting.planning import AdjustmentPlan, plan_adjustment
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.drivers import NO_DRIVERS
+from services.allocator.domain.lines import Line
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.key_figures import tag_sums
 from services.allocator.planning import Plan, Waiting, plan
-from services.allocator.store import allocations, requests
+from services.allocator.store import allocations, records, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.totals import RunTotals
 from services.allocator.writing import LineWriter
 from shared import failpoints
 from shared.database import try_lock_transaction
 from shared.errors import Bug
-from shared.events import AllocationRun, encode
+from shared.events import AdjustmentRun, AllocationRun, encode
 from shared.observability import logger
 from shared.outbox import enqueue
 
 _POLL_SECONDS = 0.1
 _SERIALIZATION_FAILURES = {"40001", "40P01"}
+
+_Done = AllocationRun | AdjustmentRun | None
 
 log = logger(__name__)
 
@@ -77,19 +83,25 @@ class Runner:
                 raise
             log.info("run overtaken, trying again", period=billing_period)
             return
-        if done is not None:
+        if isinstance(done, AllocationRun):
             failpoints.reach("allocator.run.committed")
             metrics.show(done, time.monotonic() - started)
             log.info("run finished", run_id=done.run_id, period=billing_period, kind=done.kind,
                      changed_lines=done.changed_lines, seconds=round(time.monotonic() - started, 3))  # fmt: skip
+        elif done is not None:
+            failpoints.reach("allocator.adjustment.committed")
+            log.info("closed period adjusted", run_id=done.run_id, period=billing_period, number=done.number,
+                     deliveries=len(done.deliveries), seconds=round(time.monotonic() - started, 3))  # fmt: skip
 
-    async def _in_transaction(self, conn: AsyncConnection, period: str, started: float) -> AllocationRun | None:
+    async def _in_transaction(self, conn: AsyncConnection, period: str, started: float) -> _Done:
         if not await try_lock_transaction(conn, SERVICE, "run", period):
             return None
         request = next(iter(await requests.waiting(conn, period)), None)
         if request is None or self._failing.get(period) == request["requested_at"]:
             return None
-        outcome = await plan(conn, period)
+        known = await records.period(conn, period)
+        closed = known is not None and known.state == "closed"
+        outcome = await plan_adjustment(conn, known) if known and closed else await plan(conn, period)
         if isinstance(outcome, Waiting):
             await _explain(conn, period, request["reason"], outcome.reason)
             return None
@@ -102,17 +114,26 @@ class Runner:
         failpoints.reach("allocator.run.planned")
         return await self._make(conn, outcome, request["reason"], started)
 
-    async def _make(self, conn: AsyncConnection, work: Plan, reason: str, started: float) -> AllocationRun | None:
+    async def _make(self, conn: AsyncConnection, work: Plan, reason: str, started: float) -> _Done:
         inputs = work.inputs
         loaded = inputs.loaded
         try:
             drivers = inputs.measured.drivers if inputs.measured else NO_DRIVERS
             lines = await asyncio.to_thread(allocate, work.buckets, loaded.rule_set, loaded.cost_centers, drivers)
+            if isinstance(work, AdjustmentPlan):
+                return await make_adjustment(conn, self._prefix, work, lines, started)
+            return await self._make_run(conn, work, lines, started)
         except CannotDivide as error:
             await _explain(conn, inputs.billing_period, reason, str(error), inputs.digest)
             return None
         except ConservationBroken as error:
             raise RunNotConserved(f"{inputs.billing_period}: {error}") from error
+
+    async def _make_run(
+        self, conn: AsyncConnection, work: Plan, lines: Sequence[Line], started: float
+    ) -> AllocationRun:
+        inputs = work.inputs
+        loaded = inputs.loaded
         run_id = inputs.run_id(await allocations.times_run(conn, inputs.digest))
         totals = RunTotals(work.costs)
         writer = await LineWriter.of_run(conn, self._prefix, inputs, run_id)

@@ -47,16 +47,26 @@ class RunTotals:
         self._hash = (self._hash + int.from_bytes(content_hash, "big")) % _MODULUS
 
     def record(self, inputs: Inputs, run_id: str, changed_lines: int) -> AllocationRun:
-        """The contract that ends the run."""
+        """The contract that ends a preview or a final run."""
         rules = inputs.loaded.rule_set
+        assert inputs.kind != "adjustment"
         return AllocationRun(
             run_id=run_id, billing_period=inputs.billing_period, kind=inputs.kind, close_id=inputs.close_id,
             rule_set=rules.name, rule_set_version=inputs.loaded.version, basis=rules.basis,
-            deliveries=list(inputs.deliveries), totals=[self._totals(currency) for currency in sorted(self._costs)],
-            lines_hash=f"{self._hash:064x}", changed_lines=changed_lines,
-            drivers_hash=inputs.measured.drivers_hash if inputs.measured else None,
+            deliveries=list(inputs.deliveries), totals=self.by_currency, lines_hash=self.lines_hash,
+            changed_lines=changed_lines, drivers_hash=inputs.measured.drivers_hash if inputs.measured else None,
             drivers_ordinal=inputs.measured.ordinal if inputs.measured else None,
         )  # fmt: skip
+
+    @property
+    def lines_hash(self) -> str:
+        """The sum of the lines' hashes, hex."""
+        return f"{self._hash:064x}"
+
+    @property
+    def by_currency(self) -> list[AllocationTotals]:
+        """What went in and came out, in the order of the currencies."""
+        return [self._totals(currency) for currency in sorted(self._costs)]
 
     def _totals(self, currency: str) -> AllocationTotals:
         (events, billed, effective), out = self._costs[currency], self._out[currency]

@@ -8,6 +8,7 @@ its first month in UTC, `YYYY-MM`.
 """
 
 from shared.events.allocations import (
+    AdjustmentRun,
     Allocation,
     AllocationRun,
     AllocationTotals,
@@ -33,9 +34,9 @@ from shared.events.invoices import Invoice, InvoiceLine, InvoiceRun, InvoiceTota
 from shared.events.periods import Break, Period, Reconciliation, Stages
 
 __all__ = [
-    "Allocation", "AllocationRun", "AllocationTotals", "Break", "Contract", "ContractCommitment", "CostCenter",
-    "CostEvent", "DeliveredFile", "DeliveredScope", "Delivery", "DeliveryHold", "DriverMeasurement", "Finding",
-    "HoldReason", "Invoice", "InvoiceDetail", "InvoiceLine", "InvoiceRun", "InvoiceTotals", "Origin", "Period",
-    "ProviderBillingPeriod", "ProviderInvoice", "Reconciliation", "RejectedRows", "RuleSetVersion", "Stages", "Totals",
-    "TraceStep", "content_hash", "decode", "encode",
+    "AdjustmentRun", "Allocation", "AllocationRun", "AllocationTotals", "Break", "Contract", "ContractCommitment",
+    "CostCenter", "CostEvent", "DeliveredFile", "DeliveredScope", "Delivery", "DeliveryHold", "DriverMeasurement",
+    "Finding", "HoldReason", "Invoice", "InvoiceDetail", "InvoiceLine", "InvoiceRun", "InvoiceTotals", "Origin",
+    "Period", "ProviderBillingPeriod", "ProviderInvoice", "Reconciliation", "RejectedRows", "RuleSetVersion", "Stages",
+    "Totals", "TraceStep", "content_hash", "decode", "encode",
 ]  # fmt: skip

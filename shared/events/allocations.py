@@ -67,6 +67,11 @@ class Allocation(Contract, frozen=True, kw_only=True):
     `leg` (which part of the division it is, such as what a cap spills) are those of the last one, `trace` has those of
     the others. `partition` has the values that pools on the way divide by, but for the day. Weights may be integers of
     many digits.
+
+    A line on the adjustments topic never changes (revision 1). Its `billing_period` is the closed one that it adjusts,
+    `adjusts` the `allocation_id` of the line that it adds to, which may be new, and `adjustment` which of the period's
+    adjustments it belongs to, from 1. Its share is the one that holds now, of all of the cost. Both are missing on the
+    allocations topic.
     """
 
     allocation_id: str
@@ -90,6 +95,8 @@ class Allocation(Contract, frozen=True, kw_only=True):
     leg: str | None = None
     partition: dict[str, str | None] = {}
     trace: list[TraceStep] = []
+    adjusts: str | None = None
+    adjustment: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class AllocationTotals(Contract, frozen=True, kw_only=True, omit_defaults=False):
@@ -125,6 +132,30 @@ class AllocationRun(Contract, frozen=True, kw_only=True):
     totals: list[AllocationTotals]
     lines_hash: str
     changed_lines: int
+    drivers_hash: str | None = None
+    drivers_ordinal: int | None = None
+
+
+class AdjustmentRun(Contract, frozen=True, kw_only=True):
+    """The end of an adjustment: what is allocated in a closed billing period beyond its final run and the adjustments
+    before, because cost or driver measurements came after the close.
+
+    `number` counts the period's adjustments from 1, and `close_id` names the close. `deliveries` are those that brought
+    cost since, none if only drivers changed. In `totals`, `cost_*` is what came in since, and allocated + suspense
+    where it went; all are differences and may be negative. The rules are those of the final run, and the drivers are
+    measured as they are now. `lines_hash` is over this adjustment's lines as that of a run is over its own.
+    """
+
+    run_id: str
+    billing_period: BillingPeriod
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    close_id: str
+    rule_set: str
+    rule_set_version: str
+    basis: Literal["BilledCost", "EffectiveCost"]
+    deliveries: list[str]
+    totals: list[AllocationTotals]
+    lines_hash: str
     drivers_hash: str | None = None
     drivers_ordinal: int | None = None
 

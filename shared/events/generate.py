@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from shared.events import (
+    AdjustmentRun,
     Allocation,
     AllocationRun,
     Contract,
@@ -40,6 +41,8 @@ from shared.events import (
 from shared.focus import Dataset
 from shared.focus.documentation import columns_page, row_schema
 from shared.topics import (
+    ADJUSTMENT_RUNS,
+    ADJUSTMENTS,
     ALLOCATION_RUNS,
     ALLOCATIONS,
     CONTRACT_COMMITMENTS,
@@ -63,8 +66,8 @@ CONTRACTS: Final[dict[TopicSpec, type[Contract]]] = {
     COSTS: CostEvent, DELIVERIES: Delivery, HOLDS: DeliveryHold, PROVIDER_INVOICES: ProviderInvoice,
     INVOICE_DETAILS: InvoiceDetail, PROVIDER_PERIODS: ProviderBillingPeriod, CONTRACT_COMMITMENTS: ContractCommitment,
     DRIVERS: DriverMeasurement, COST_CENTERS: CostCenter, RULES: RuleSetVersion, ALLOCATIONS: Allocation,
-    ALLOCATION_RUNS: AllocationRun, INVOICES: Invoice, INVOICE_RUNS: InvoiceRun, PERIODS: Period,
-    RECONCILIATIONS: Reconciliation,
+    ALLOCATION_RUNS: AllocationRun, ADJUSTMENTS: Allocation, ADJUSTMENT_RUNS: AdjustmentRun, INVOICES: Invoice,
+    INVOICE_RUNS: InvoiceRun, PERIODS: Period, RECONCILIATIONS: Reconciliation,
 }  # fmt: skip
 
 _ROWS: Final[dict[type[Contract], tuple[str, Dataset]]] = {

@@ -6,7 +6,7 @@ and pool with what that was given. As every cost belongs to one invoice of one c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from decimal import Decimal
 
 from services.allocator.domain.buckets import GRAIN, Buckets, projection
@@ -55,7 +55,15 @@ def check_conservation(buckets: Buckets, given: Tally, lines: Iterable[Line]) ->
     for line in lines:
         flow = line.flow
         ways.add((flow.currency, flow.rule_id, flow.path, *flow.origin[:2]), line.billed_cost, line.effective_cost)
-    cost_in, cost_out = {**_invoices(buckets).sums, **given.sums}, _by_what(ways).sums
+    check_equal({**costs_by_invoice(buckets).sums, **given.sums}, _by_what(ways).sums)
+
+
+def check_equal(cost_in: Mapping[Key, Amounts], cost_out: Mapping[Key, Amounts]) -> None:
+    """Compare sums key by key; a missing one is nothing.
+
+    Raises:
+        ConservationBroken: naming the first sum that differs.
+    """
     for key in sorted(cost_in.keys() | cost_out.keys(), key=repr):
         if cost_in.get(key, _NOTHING) != cost_out.get(key, _NOTHING):
             name = " ".join(str(part) for part in key)
@@ -73,8 +81,8 @@ def _by_what(ways: Tally) -> Tally:
     return out
 
 
-def _invoices(buckets: Buckets) -> Tally:
-    """What the buckets hold of each provider invoice."""
+def costs_by_invoice(buckets: Buckets) -> Tally:
+    """What the buckets hold of each provider invoice, by ("invoice", currency, issuer, invoice id)."""
     invoice = projection(buckets.dimensions, GRAIN[:3])
     costs = Tally()
     for values, billed_cost, effective_cost, _ in buckets.rows:

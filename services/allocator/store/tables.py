@@ -130,6 +130,27 @@ runs = Table(
     Column("figures", JSONB, comment="what key figures are made from; null: finished before they were kept"),
 )
 
+adjustments = Table(
+    "adjustments",
+    METADATA,
+    Column("allocation_id", Text, primary_key=True, comment="of the adjusting line"),
+    Column("billing_period", Text, nullable=False, comment="the closed one that is adjusted"),
+    Column("number", Integer, nullable=False, comment="which of the period's adjustments"),
+    Column("cost_center", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_adjustments_period", "billing_period", "cost_center"),
+)
+
+adjustment_runs = Table(
+    "adjustment_runs",
+    METADATA,
+    Column("billing_period", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, comment="counts the period's adjustments from 1"),
+    Column("body", LargeBinary, nullable=False),
+    Column("finished_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("seconds", Numeric(12, 3), nullable=False),
+)
+
 run_requests = Table(
     "run_requests",
     METADATA,

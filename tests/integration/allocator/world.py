@@ -16,7 +16,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer
 
 from shared import topic_admin, topics
-from shared.events import Allocation, AllocationRun, CostEvent, Delivery, Period, Totals, decode, encode
+from shared.events import AdjustmentRun, Allocation, AllocationRun, CostEvent, Delivery, Period, Totals, decode, encode
 from shared.events.allocations import line_content
 from shared.events.base import content_hash
 from shared.failpoints import ENVIRONMENT_VARIABLE
@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[3]
 PERIOD = "2026-01"
 PARTITIONS = topics.COSTS.partitions
 T = TypeVar("T")
+R = TypeVar("R", AllocationRun, AdjustmentRun)
 
 
 async def until(ask: Callable[[], Awaitable[T | None]], what: str, seconds: float = 60) -> T:
@@ -165,12 +166,27 @@ class World:
 
         return await until(look, f"a run that waits for {words!r}; {process.tail()}")
 
+    async def settled(self, process: Process) -> None:
+        """Wait until no run is asked for."""
+
+        async def look() -> bool | None:
+            found = (await process.http.get("/v1/runs", params={"period": PERIOD})).json()
+            return not found["waiting"] or None
+
+        await until(look, f"no run waits; {process.tail()}")
+
     async def published_lines(self, run: dict[str, Any]) -> dict[str, Allocation]:
         """The live lines as a consumer of the topic sees them, once they have the run's hash."""
-        consumer = AIOKafkaConsumer(
-            self.prefix + topics.ALLOCATIONS.name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
-        )
+        return await self._lines(topics.ALLOCATIONS.name, [run])
+
+    async def adjusting_lines(self, runs: Sequence[dict[str, Any]]) -> dict[str, Allocation]:
+        """All lines of adjustments as a consumer of their topic sees them, once they have the hashes of all."""
+        return await self._lines(topics.ADJUSTMENTS.name, runs)
+
+    async def _lines(self, topic: str, runs: Sequence[dict[str, Any]]) -> dict[str, Allocation]:
+        consumer = AIOKafkaConsumer(self.prefix + topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
         await consumer.start()
+        wanted = sum(int(run["lines_hash"], 16) for run in runs) % 2**256
         newest: dict[str, Allocation] = {}
 
         async def look() -> dict[str, Allocation] | None:
@@ -181,7 +197,7 @@ class World:
                         newest[line.allocation_id] = line
             live = {key: line for key, line in newest.items() if not line.withdrawn}
             hashes = sum(int(content_hash(line_content(line)), 16) for line in live.values()) % 2**256
-            return live if f"{hashes:064x}" == run["lines_hash"] else None
+            return live if hashes == wanted else None
 
         try:
             return await until(look, "the run's lines on the topic")
@@ -190,15 +206,20 @@ class World:
 
     async def published_runs(self, wanted: int) -> list[AllocationRun]:
         """The runs on the topic, once there are as many."""
-        consumer = AIOKafkaConsumer(
-            self.prefix + topics.ALLOCATION_RUNS.name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
-        )
-        await consumer.start()
-        found: list[AllocationRun] = []
+        return await self._runs(topics.ALLOCATION_RUNS.name, AllocationRun, wanted)
 
-        async def look() -> list[AllocationRun] | None:
+    async def published_adjustments(self, wanted: int) -> list[AdjustmentRun]:
+        """The adjustments on the topic, once there are as many."""
+        return await self._runs(topics.ADJUSTMENT_RUNS.name, AdjustmentRun, wanted)
+
+    async def _runs(self, topic: str, contract: type[R], wanted: int) -> list[R]:
+        consumer = AIOKafkaConsumer(self.prefix + topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        found: list[R] = []
+
+        async def look() -> list[R] | None:
             for records in (await consumer.getmany(timeout_ms=100)).values():
-                found.extend(decode(AllocationRun, record.value) for record in records)
+                found.extend(decode(contract, record.value) for record in records)
             return found if len({run.run_id for run in found}) >= wanted else None
 
         try:

@@ -1,0 +1,80 @@
+"""`apportion adjustments`: what came for closed months, and who gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from shared.money import CONTEXT, ZERO, text
+from shared.terminal import Json, ServiceCommands, out, print_json
+from shared.terminal import table as new_table
+
+_ALLOCATOR = ServiceCommands("allocator")
+_PAGE = 10_000
+
+
+def adjustments_command(
+    period: Annotated[
+        str | None, typer.Argument(metavar="YYYY-MM", help="A closed month; leave out to list those of all.")
+    ] = None,
+    cost_center: Annotated[
+        str | None, typer.Option(help="With a month: only this cost center; SUSPENSE is what nobody owns.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what has come for closed months since they were closed: cost, or corrected drivers.
+
+    What was allocated by the close stays as it is; an adjustment holds the differences, by the rules of the month. With
+    a month, who gets or gives what; --json has its lines. Adjustments are not invoiced by Apportion yet.
+    """
+    params = {"period": period} if period else {}
+    found = _ALLOCATOR.get("/v1/adjustments", **params)
+    lines = None
+    if period is not None:
+        lines = list(_lines(params | ({"cost_center": cost_center} if cost_center else {})))
+    if as_json:
+        print_json(found | ({} if lines is None else {"lines": lines}))
+    elif not found["adjustments"]:
+        out.print(f"{period} has not been adjusted" if period else "no closed month has been adjusted")
+    else:
+        _show(found["adjustments"])
+        if lines is not None:
+            _show_takers(lines)
+
+
+def _lines(params: dict[str, str]) -> Iterator[dict[str, Any]]:
+    after: str | None = ""
+    while after is not None:
+        page = _ALLOCATOR.get("/v1/adjustments/lines", **params, limit=str(_PAGE), after=after)
+        yield from page["lines"]
+        after = page["next"]
+
+
+def _show(found: Iterable[dict[str, Any]]) -> None:
+    table = new_table("month", "no.", "because of", "finished", "lines", "late billed", "late effective", "currency")
+    for run in found:
+        cause = ", ".join(run["deliveries"]) or "drivers"
+        for total in run["totals"]:
+            table.add_row(
+                run["billing_period"], str(run["number"]), cause, run["finished_at"][:19], str(total["lines"]),
+                total["cost_billed"], total["cost_effective"], total["currency"],
+            )  # fmt: skip
+    out.print(table)
+
+
+def _show_takers(lines: Iterable[dict[str, Any]]) -> None:
+    sums: dict[tuple[int, str, str], tuple[Decimal, Decimal]] = {}
+    for line in lines:
+        key = (line["adjustment"], line["cost_center"], line["currency"])
+        billed, effective = sums.get(key, (ZERO, ZERO))
+        sums[key] = (
+            CONTEXT.add(billed, Decimal(line["billed_cost"])),
+            CONTEXT.add(effective, Decimal(line["effective_cost"])),
+        )
+    table = new_table("no.", "cost center", "billed", "effective", "currency")
+    for (number, cost_center, currency), (billed, effective) in sorted(sums.items()):
+        table.add_row(str(number), cost_center, text(billed), text(effective), currency)
+    out.print(table)
