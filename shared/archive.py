@@ -25,12 +25,15 @@ class ArchiveUnreadable(ValueError):
 
 
 class ArchivedDelivery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a delivery put in force: for each scope (payer, billing period) its rows, alone or beside those before."""
+    """What a delivery put in force: for each scope (payer, billing period) its rows, alone or beside those before.
+
+    A withdrawal has no rows: it takes back what was in force for its scopes.
+    """
 
     delivery_id: str
     source: str
     ordinal: int
-    style: Literal["overwrite", "append"]
+    style: Literal["overwrite", "append", "withdrawal"]
     scopes: list[tuple[str, str]]
 
 
@@ -68,7 +71,9 @@ def in_force(archive: Path, billing_period: str) -> list[RowsInForce]:
         for account, period in delivery.scopes:
             if period == billing_period:
                 kept = by_scope.get((delivery.source, account), []) if delivery.style == "append" else []
-                by_scope[delivery.source, account] = [*kept, delivery.delivery_id]
+                by_scope[delivery.source, account] = (
+                    kept if delivery.style == "withdrawal" else [*kept, delivery.delivery_id]
+                )
     accounts: dict[str, list[str]] = defaultdict(list)
     for (_, account), delivery_ids in sorted(by_scope.items()):
         for delivery_id in delivery_ids:

@@ -50,9 +50,10 @@ def unplaced(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, int]]:
 
 
 def periods_of(delivery: Delivery) -> set[str]:
-    """Every period that a delivery published, has, or refused rows of, as far as its rows tell."""
+    """Every period that a delivery published, has, replaces, or refused rows of, as far as its rows tell."""
     totals = (*delivery.published, *delivery.snapshot)
-    return {one.billing_period for one in totals} | set(delivery.rejected_periods)
+    replaced = {scope.billing_period for scope in delivery.replaces}
+    return {one.billing_period for one in totals} | replaced | set(delivery.rejected_periods)
 
 
 def rejected_of(delivery: Delivery) -> list[RejectedRows]:

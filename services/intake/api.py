@@ -207,6 +207,7 @@ def _shown(delivery: StoredDelivery, worker: Worker, decisions: list[dict[str, A
         "flagged_rows": delivery.flagged_rows,
         "hold_reasons": delivery.hold_reasons,
         "decisions": decisions,
+        "withdraws": None if delivery.withdraws is None else [scope._asdict() for scope in delivery.withdraws],
         "superseded_by": delivery.superseded_by,
         "ended_at": delivery.ended_at and delivery.ended_at.isoformat(),
         "seconds": _seconds(delivery),

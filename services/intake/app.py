@@ -19,6 +19,7 @@ from services.intake.republications import republication_routes
 from services.intake.settings import IntakeSettings
 from services.intake.settling import Settling
 from services.intake.tables import SERVICE, STREAM_TABLES
+from services.intake.withdrawing_api import withdrawal_routes
 from shared.service import Service
 
 
@@ -40,6 +41,7 @@ def build(settings: IntakeSettings) -> Service:
     service.api.include_router(republication_routes(service.engine, worker, settings.topic_prefix))
     service.api.include_router(direct_routes(service.engine, archive, worker))
     service.api.include_router(routes(service.engine, archive, worker, settings.topic_prefix))
+    service.api.include_router(withdrawal_routes(service.engine, worker))
     service.api.include_router(dataset_routes(service.engine, archive, settings.topic_prefix))
     service.api.include_router(export_routes(service.engine, archive, settings.data_dir))
     service.api.include_router(quality_routes(service.engine, quality, worker, settings.topic_prefix))

@@ -37,7 +37,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.intake import hold_records, holds, metrics, noting, source_styles, store
+from services.intake import hold_records, holds, metrics, noting, source_styles, store, withdrawing
 from services.intake.archive import Archive
 from services.intake.destination import Destination, destination
 from services.intake.domain.delivery import UNFINISHED, State
@@ -184,7 +184,10 @@ class Worker:
     async def _prepare(self, delivery: StoredDelivery, publisher: Publisher) -> None:
         partitions = await publisher.partitions(self._prefix + COSTS.name)
         rules = [one for one in self._tag_rules if one.concerns(delivery.source)]
-        preparation = Preparation(self._archive, delivery.delivery_id, partitions, self._threads, delivery.style, rules)
+        preparation = Preparation(
+            self._archive, delivery.delivery_id, partitions, self._threads, delivery.style, rules,
+            delivery.takes_back,
+        )  # fmt: skip
         self.progress[delivery.delivery_id] = preparation.reading
         failpoints.reach("intake.received")
         try:
@@ -215,9 +218,10 @@ class Worker:
                 check_age(delivery.as_of, await source_styles.ages(conn, delivery.source, set(scopes)))
             former = await store.in_force(conn, delivery.source, set(scopes))
             elsewhere = await source_styles.other_sources(conn, delivery.source, delivery.files)
+            withdrawn = await withdrawing.noted(conn, delivery)
         in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
         prepared = await asyncio.to_thread(preparation.plan, in_force)
-        prepared.noted.extend(delivered_elsewhere(elsewhere))
+        prepared.noted.extend([*delivered_elsewhere(elsewhere), *withdrawn])
         return _Planned(prepared, await self._settling.assess(delivery, preparation, prepared, in_force))
 
     async def _files_known(self, delivery: StoredDelivery) -> set[str]:
@@ -247,7 +251,7 @@ class Worker:
             delivery = replace(delivery, parts_published=0, events_published=0)
         spool = Spool(self._archive.spool(delivery.delivery_id))
         with Work(spool.database) as work:
-            parts, scopes = work.parts(), held_scopes(work, delivery.style)
+            parts, scopes = work.parts(), delivery.takes_back or held_scopes(work, delivery.style)
             archiving = asyncio.to_thread(
                 archive_rows, self._archive, delivery.delivery_id, spool, work, parts, delivery.style
             )

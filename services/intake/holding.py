@@ -19,6 +19,7 @@ from services.intake.domain.holding import (
     relation,
     shrunk,
     too_many_rejected,
+    withdrawal,
 )
 from services.intake.domain.styles import Style
 from services.intake.store import StoredDelivery
@@ -71,15 +72,31 @@ async def judge(conn: AsyncConnection, limits: Limits, delivery: StoredDelivery,
     for held in await holds.held_before(conn, delivery):
         by_relation[relation(frozenset(measured.scopes), held.claims)].append(held.delivery_id)
     released = await holds.was_released(conn, delivery.delivery_id)
-    broken = [] if released else breaches(limits, delivery, measured)
+    broken = [] if released else await _broken(conn, limits, delivery, measured)
     reasons = [*broken, *behind(by_relation[Relation.OVERLAPS])]
     return Verdict(reasons, [] if reasons else by_relation[Relation.REPLACES])
 
 
 async def _judge_added(conn: AsyncConnection, limits: Limits, delivery: StoredDelivery, measured: Measured) -> Verdict:
-    """What is added takes nothing away, so it can't shrink, and held deliveries neither replace it nor hold it up."""
+    """What is added takes nothing away, so it can't shrink; of held deliveries it waits for withdrawals alone.
+
+    One that is released later would take back rows that nobody asked about.
+    """
     released = await holds.was_released(conn, delivery.delivery_id)
-    return Verdict([] if released else _rejections(limits, delivery, measured), [])
+    withdrawals = [
+        held.delivery_id
+        for held in await holds.held_before(conn, delivery)
+        if held.withdraws and relation(frozenset(measured.scopes), held.claims) is not Relation.APART
+    ]
+    return Verdict([*([] if released else _rejections(limits, delivery, measured)), *behind(withdrawals)], [])
+
+
+async def _broken(
+    conn: AsyncConnection, limits: Limits, delivery: StoredDelivery, measured: Measured
+) -> list[HoldReason]:
+    if delivery.withdraws is None:
+        return breaches(limits, delivery, measured)
+    return [withdrawal(measured.before, (await holds.asked(conn, delivery.delivery_id)).by)]
 
 
 def breaches(limits: Limits, delivery: StoredDelivery, measured: Measured) -> list[HoldReason]:

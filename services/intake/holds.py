@@ -21,6 +21,7 @@ from services.intake.tables import SERVICE, deliveries, hold_decisions
 from shared.database import lock_transaction
 
 BEHIND: Final = "behind-held"
+ASKED: Final = "asked"
 
 
 class Held(NamedTuple):
@@ -28,6 +29,24 @@ class Held(NamedTuple):
 
     delivery_id: str
     claims: tuple[Claim, ...]
+    withdraws: bool
+
+
+class Asked(NamedTuple):
+    """Who asked for a withdrawal, and why."""
+
+    by: str
+    reason: str
+
+
+class SamePerson(ValueError):
+    """Somebody releases the withdrawal that they asked for."""
+
+    def __init__(self, delivery_id: str, by: str) -> None:
+        super().__init__(
+            f"{by} asked for the withdrawal {delivery_id}; another person looks at it (`apportion intake deliveries "
+            f"{delivery_id}`) and releases it"
+        )
 
 
 async def lock_holds(conn: AsyncConnection, source: str) -> None:
@@ -38,12 +57,15 @@ async def lock_holds(conn: AsyncConnection, source: str) -> None:
 async def held_before(conn: AsyncConnection, delivery: StoredDelivery) -> list[Held]:
     """The held deliveries of the same source that came earlier."""
     query = (
-        select(deliveries.c.delivery_id, deliveries.c.held_scopes)
+        select(deliveries.c.delivery_id, deliveries.c.held_scopes, deliveries.c.withdraws)
         .where(deliveries.c.source == delivery.source, deliveries.c.ordinal < delivery.ordinal)
         .where(deliveries.c.state == State.HELD)
         .order_by(deliveries.c.ordinal)
     )
-    return [Held(row.delivery_id, tuple(Claim(*one) for one in row.held_scopes)) for row in await conn.execute(query)]
+    return [
+        Held(row.delivery_id, tuple(Claim(*one) for one in row.held_scopes), row.withdraws is not None)
+        for row in await conn.execute(query)
+    ]
 
 
 async def overtaken(conn: AsyncConnection, delivery: StoredDelivery) -> bool:
@@ -87,14 +109,31 @@ async def decide(
 
     Raises:
         ImpossibleStep: if it is not held. Fenced: if somebody else decided meanwhile.
+        SamePerson: if the one who asked for a withdrawal releases it.
     """
     await store.advance(conn, delivery, decision)
-    await conn.execute(
-        insert(hold_decisions).values(delivery_id=delivery.delivery_id, decision=decision, decided_by=by, reason=reason)
-    )
+    if delivery.withdraws is not None and decision is State.RELEASED:
+        one = await asked(conn, delivery.delivery_id)
+        if by.strip().casefold() == one.by.strip().casefold():
+            raise SamePerson(delivery.delivery_id, by)
+    await record_decision(conn, delivery.delivery_id, decision, by, reason)
     became: hold_records.Move = "cancelled" if decision is State.CANCELLED else "resumed"
     await hold_records.moved(conn, prefix, [delivery.delivery_id], became)
     await _wake_followers(conn, prefix, delivery.source)
+
+
+async def record_decision(conn: AsyncConnection, delivery_id: str, decision: str, by: str, reason: str) -> None:
+    """Keep for good who said what about a delivery, and why."""
+    row = {"delivery_id": delivery_id, "decision": decision, "decided_by": by, "reason": reason}
+    await conn.execute(insert(hold_decisions).values(row))
+
+
+async def asked(conn: AsyncConnection, delivery_id: str) -> Asked:
+    """Who asked for a withdrawal."""
+    query = select(hold_decisions.c.decided_by, hold_decisions.c.reason).where(
+        hold_decisions.c.delivery_id == delivery_id, hold_decisions.c.decision == ASKED
+    )
+    return Asked(*(await conn.execute(query)).one())
 
 
 async def decisions(conn: AsyncConnection, delivery_ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:

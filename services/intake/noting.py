@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import Scope, State
-from services.intake.remaking import archived_scopes
+from services.intake.remaking import scopes_of
 from services.intake.store import StoredDelivery
 from services.intake.tables import deliveries
 from shared.archive import ArchivedDelivery
@@ -20,10 +21,16 @@ def note(archive: Archive, delivery: StoredDelivery, scopes: Collection[Scope]) 
     archive.put_in_force(
         ArchivedDelivery(
             delivery_id=delivery.delivery_id, source=delivery.source, ordinal=delivery.ordinal,
-            style="append" if delivery.style == "append" else "overwrite",
+            style=_style(delivery),
             scopes=sorted((scope.billing_account_id, scope.billing_period) for scope in scopes),
         )
     )  # fmt: skip
+
+
+def _style(delivery: StoredDelivery) -> Literal["overwrite", "append", "withdrawal"]:
+    if delivery.withdraws is not None:
+        return "withdrawal"
+    return "append" if delivery.style == "append" else "overwrite"
 
 
 async def unnoted(conn: AsyncConnection, archive: Archive) -> list[StoredDelivery]:
@@ -39,4 +46,4 @@ async def unnoted(conn: AsyncConnection, archive: Archive) -> list[StoredDeliver
 
 def note_from_rows(archive: Archive, delivery: StoredDelivery) -> None:
     """Note of a completed delivery what its archived rows say. Blocking."""
-    note(archive, delivery, archived_scopes(archive, delivery.delivery_id))
+    note(archive, delivery, scopes_of(archive, delivery))

@@ -101,15 +101,17 @@ class Preparation:
         threads: int,
         style: Style = Style.OVERWRITE,
         tag_rules: Sequence[Normalisation] = (),
+        withdraws: Sequence[Scope] = (),
     ) -> None:
         self._archive, self._delivery_id, self._style = archive, delivery_id, style
+        self._withdraws = withdraws
         self._tagger = Tagger(tag_rules) if tag_rules else None
         self._partitions, self._threads = partitions, threads
         self.spool = Spool(archive.spool(delivery_id))
         self.reading = Reading()
 
     def read(self, files: Sequence[ArchivedFile], known: Collection[str] = ()) -> list[Scope]:
-        """Read all files into the spool; returns the scopes that they hold.
+        """Read all files into the spool; returns the scopes that they hold, or that are taken back.
 
         Args:
             known: sha256 of files that add nothing, because an append delivery had them.
@@ -130,7 +132,7 @@ class Preparation:
                 if self._style is Style.APPEND:
                     read.add(file.sha256)
             work.finish_rows()
-            return work.scopes()
+            return self._scopes(work)
 
     def plan(self, in_force: Sequence[InForce]) -> Prepared:
         """Compare with the rows in force, write retractions, number all events."""
@@ -149,7 +151,7 @@ class Preparation:
     def _prepared(self, work: Work) -> Prepared:
         charges, retracted = work.counts()
         appends = self._style is Style.APPEND
-        scopes = work.scopes()
+        scopes = self._scopes(work)
         return Prepared(
             scopes=scopes,
             replaces=[] if appends else scopes,
@@ -161,6 +163,9 @@ class Preparation:
             content_hash=work.content_hash(),
             noted=list(known_before(self.reading.files_known, self.reading.accepted - charges)) if appends else [],
         )
+
+    def _scopes(self, work: Work) -> list[Scope]:
+        return [*self._withdraws] or work.scopes()
 
     def _skip_file(self, file: ArchivedFile, facts: FileFacts) -> None:
         self.reading.files_known += 1

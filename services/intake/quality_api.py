@@ -86,6 +86,8 @@ async def _decide(
             raise ApiError(
                 409, "not-held", f"delivery {delivery_id} is not held (any more); it was {delivery.state} just now"
             ) from None
+        except holds.SamePerson as error:
+            raise ApiError(409, "same-person", str(error)) from None
     failpoints.reach(f"intake.{state}")
     log.info("delivery decided", delivery_id=delivery_id, decision=state, by=decision.by, reason=decision.reason)
     worker.wake()

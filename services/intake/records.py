@@ -42,7 +42,7 @@ def delivery_record(delivery: StoredDelivery, reading: Reading, prepared: Prepar
             content_hash=prepared.content_hash,
             style=delivery.style.value,
             as_of="" if delivery.as_of is None else delivery.as_of.astimezone(UTC).isoformat(),
-            replaces=[DeliveredScope(**scope._asdict()) for scope in prepared.replaces],
+            replaces=[DeliveredScope(**one._asdict()) for one in delivery.withdraws or prepared.replaces],
             rejected=[
                 RejectedRows(rows=rows, **refused._asdict())
                 for refused, rows in sorted(

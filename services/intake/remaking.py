@@ -19,6 +19,7 @@ from services.intake.domain.styles import Style
 from services.intake.preparing import KEY_COLUMNS, InForce
 from services.intake.retracting import as_events, retractions
 from services.intake.spool import Part, Spool
+from services.intake.store import StoredDelivery
 from services.intake.work import PLANNING_MEMORY, Work
 from shared.events import Delivery
 
@@ -33,10 +34,12 @@ class NotRemade(ValueError):
         )
 
 
-def archived_scopes(archive: Archive, delivery_id: str) -> list[Scope]:
-    """The scopes that a delivery put rows in force for."""
+def scopes_of(archive: Archive, delivery: StoredDelivery) -> list[Scope]:
+    """The scopes that a completed delivery put rows in force for, or took them back from."""
+    if delivery.withdraws is not None:
+        return delivery.takes_back
     found: set[Scope] = set()
-    for path in _files(archive, delivery_id):
+    for path in _files(archive, delivery.delivery_id):
         query = "SELECT DISTINCT BillingAccountId, billing_period FROM read_parquet(?)"
         with duckdb.connect() as connection:
             found |= {Scope(*row) for row in connection.execute(query, [str(path)]).fetchall()}

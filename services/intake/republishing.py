@@ -30,7 +30,7 @@ from services.intake.domain.styles import Style
 from services.intake.preparing import InForce
 from services.intake.publishing import CostPublisher
 from services.intake.records import outgoing_delivery
-from services.intake.remaking import NotRemade, archived_scopes, remake
+from services.intake.remaking import NotRemade, remake, scopes_of
 from services.intake.spool import Spool
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES, deliveries
@@ -107,12 +107,12 @@ class Republisher:
             known = await store.completed(conn, source)
         in_force: dict[Scope, list[str]] = defaultdict(list)
         for delivery in known:
-            scopes = await asyncio.to_thread(archived_scopes, self._archive, delivery.delivery_id)
+            scopes = await asyncio.to_thread(scopes_of, self._archive, delivery)
             if delivery.delivery_id in marked:
                 yield delivery, self._former(in_force, scopes)
             for scope in scopes:
                 kept = in_force[scope] if delivery.style is Style.APPEND else []
-                in_force[scope] = [*kept, delivery.delivery_id]
+                in_force[scope] = kept if delivery.withdraws is not None else [*kept, delivery.delivery_id]
 
     def _former(self, in_force: dict[Scope, list[str]], scopes: list[Scope]) -> list[InForce]:
         payers: dict[tuple[str, str], list[str]] = defaultdict(list)

@@ -43,7 +43,7 @@ class Settling:
     ) -> Assessment:
         """Assess a planned delivery."""
         async with self._engine.connect() as conn:
-            invoices = await _known_invoices(conn, {scope.billing_period for scope in prepared.scopes})
+            invoices = await _known_invoices(conn, {total.billing_period for total in prepared.snapshot})
         spool, reading = preparation.spool, preparation.reading
         return await asyncio.to_thread(assess, delivery, spool, reading, prepared, in_force, invoices)
 
@@ -62,7 +62,7 @@ class Settling:
                 "flagged_rows": assessed.report.rows.flagged,
             }  # fmt: skip
             if verdict.reasons:
-                claimed = claims(prepared.scopes, reading.refused)
+                claimed = delivery.withdraws or claims(prepared.scopes, reading.refused)
                 await holds.hold(conn, self._prefix, delivery, verdict.reasons, claimed, **values)
             else:
                 await store.advance(conn, delivery, State.NORMALISED, **values, hold_reasons=[], held_scopes=[])

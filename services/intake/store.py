@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import source_styles
 from services.intake.domain.delivery import ENDED, UNFINISHED, ArchivedFile, Scope, State, check_step, delivery_id
+from services.intake.domain.holding import Claim
 from services.intake.domain.styles import Style, Terms
 from services.intake.origins import delivered_as, keep, known
 from services.intake.tables import SERVICE, STREAM_TABLES, deliveries, scopes
@@ -49,6 +50,13 @@ class StoredDelivery:
     superseded_by: str | None
     flagged_rows: int
     ended_at: datetime | None
+    withdraws: tuple[Claim, ...] | None = None
+
+    @property
+    def takes_back(self) -> list[Scope]:
+        """The scopes that a withdrawal takes rows back from."""
+        return [Scope(account, period) for account, period in self.withdraws or () if account is not None]
+
     destination: dict[str, Any] | None = None
 
 
@@ -80,11 +88,20 @@ async def _created(conn: AsyncConnection, source: str, files: Sequence[ArchivedF
     if newest is not None and newest.state in UNFINISHED and _stored(newest).files == tuple(files):
         return _stored(newest)
     style = await source_styles.agree(conn, source, terms)
-    ordinal = 1 if newest is None else newest.ordinal + 1
+    return await add(
+        conn, source, files, style=style, as_of=terms.as_of, mends=list(terms.mends), reject_limit=terms.reject_limit
+    )
+
+
+async def add(
+    conn: AsyncConnection, source: str, files: Sequence[ArchivedFile], *, style: Style, **values: object
+) -> StoredDelivery:
+    """Add the next delivery of a source, as it is said; the caller has the lock `create` of the source."""
+    before = select(func.coalesce(func.max(deliveries.c.ordinal), 0)).where(deliveries.c.source == source)
+    ordinal = (await conn.execute(before)).scalar_one() + 1
     row = {
         "delivery_id": delivery_id(source, ordinal, files), "source": source, "ordinal": ordinal,
-        "state": State.RECEIVED, "files": [_as_json(file) for file in files], "style": style, "as_of": terms.as_of,
-        "mends": list(terms.mends), "reject_limit": terms.reject_limit,
+        "state": State.RECEIVED, "files": [_as_json(file) for file in files], "style": style, **values,
     }  # fmt: skip
     return _stored((await conn.execute(insert(deliveries).values(row).returning(deliveries))).one())
 
@@ -145,6 +162,12 @@ async def checkpoint(
     )
 
 
+async def scopes_in_force(conn: AsyncConnection, source: str) -> set[Scope]:
+    """The scopes that a source has rows in force for."""
+    query = select(scopes.c.billing_account_id, scopes.c.billing_period).where(scopes.c.source == source)
+    return {Scope(*row) for row in await conn.execute(query)}
+
+
 async def in_force(
     conn: AsyncConnection, source: str, wanted: Collection[Scope]
 ) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -157,7 +180,10 @@ async def in_force(
 
 
 async def put_in_force(conn: AsyncConnection, delivery: StoredDelivery, held: Sequence[Scope]) -> None:
-    """From now on a delivery's rows hold for its scopes: they alone, or, if it appends, beside those that did."""
+    """From now on a delivery's rows hold for its scopes: they alone, or, if it appends, beside those that did.
+
+    A withdrawal has no rows, so nothing holds for its scopes.
+    """
     if not held:
         return
     ages = await source_styles.ages(conn, delivery.source, set(held))
@@ -168,6 +194,8 @@ async def put_in_force(conn: AsyncConnection, delivery: StoredDelivery, held: Se
             scopes.c.billing_period == bindparam("period"),
         )
         await conn.execute(former, [{"account": account, "period": period} for account, period in held])
+    if delivery.withdraws is not None:
+        return
     rows = [
         {
             "source": delivery.source, **scope._asdict(), "delivery_id": delivery.delivery_id,
@@ -189,5 +217,9 @@ def _as_json(file: ArchivedFile) -> dict[str, object]:
 
 def _stored(row: Row[Any]) -> StoredDelivery:
     files = tuple(ArchivedFile(**file) for file in row.files)
-    read = {"state": State(row.state), "files": files, "style": Style(row.style), "mends": tuple(row.mends)}
+    withdraws = None if row.withdraws is None else tuple(Claim(*one) for one in row.withdraws)
+    read = {
+        "state": State(row.state), "files": files, "style": Style(row.style), "mends": tuple(row.mends),
+        "withdraws": withdraws,
+    }  # fmt: skip
     return StoredDelivery(**{name: read.get(name, row._mapping[name]) for name in _STORED})

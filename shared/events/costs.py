@@ -76,7 +76,8 @@ class Delivery(Contract, frozen=True, kw_only=True):
     `partition_events[p]` is how many cost events partition `p` got, sequences 0 to n-1. `published` adds the events
     (the difference to the delivery before), `snapshot` the rows that are in force for the delivery's scopes now.
     `replaces` are the scopes that it is the whole truth about: none, if its source only appends. `mends` names earlier
-    deliveries of the source whose refused rows it brings.
+    deliveries of the source whose refused rows it brings. A withdrawal has no files and replaces what was in force by
+    nothing; the refused rows of its scopes, and of what it mends, are taken back with them.
     """
 
     delivery_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.intake.commands import costs, deciding, listing, looking, republishing
+from services.intake.commands import costs, deciding, listing, looking, republishing, withdrawing
 from services.intake.commands.tags import check
 from services.intake.sources.cli import watch
 
@@ -16,6 +16,7 @@ intake.command("quality")(looking.quality)
 intake.command("rejected")(looking.rejected)
 intake.command("release")(deciding.release)
 intake.command("cancel")(deciding.cancel)
+intake.command("withdraw")(withdrawing.withdraw)
 intake.command("republish")(republishing.republish)
 
 _tags = typer.Typer(help="How tags are normalised.", no_args_is_help=True)

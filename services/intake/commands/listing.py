@@ -31,7 +31,8 @@ def deliveries(
         column.no_wrap = column.header != "BilledCost"
     for one in found:
         table.add_row(
-            f"{one['delivery_id']}\n{one['source']} #{one['ordinal']}", _state(one), _rows(one),
+            f"{one['delivery_id']}\n{one['source']} #{one['ordinal']}", _state(one),
+            _rows(one) if one["withdraws"] is None else "withdrawal",
             f"+{one['charges']:,}\n-{one['retractions']:,}", "\n".join(_sums(one)),
         )  # fmt: skip
     out.print(table if found else "no deliveries yet")
@@ -40,7 +41,8 @@ def deliveries(
 def show_delivery(delivery: dict[str, Any]) -> None:
     """Print one delivery: its counts, why it is held, its totals, its findings."""
     out.print(
-        f"delivery {delivery['delivery_id']} of {delivery['source']} is {delivery['state']}: "
+        f"{'delivery' if delivery['withdraws'] is None else 'withdrawal'} {delivery['delivery_id']} of "
+        f"{delivery['source']} is {delivery['state']}: "
         f"{delivery['rows_read']:,} rows, {delivery['charges']:,} charges and {delivery['retractions']:,} retractions, "
         f"{delivery['rejected_rows']:,} rows rejected, {delivery['flagged_rows']:,} flagged"
     )

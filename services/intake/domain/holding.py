@@ -167,6 +167,24 @@ def shrunk(before: Iterable[Size], after: Iterable[Size], share: Decimal) -> Ite
             )
 
 
+def withdrawal(before: Iterable[Size], by: str) -> HoldReason:
+    """The reason to hold a withdrawal, which no limit lets through: nobody takes money back alone.
+
+    Args:
+        before: what it takes back.
+        by: who asks for it.
+    """
+    told = "; ".join(
+        f"{one.billing_period}: {one.rows:,} rows with {text(one.billed)} {one.currency} of absolute BilledCost"
+        for one in sorted(before)
+    )
+    return HoldReason(
+        "withdrawal",
+        f"{by} asks to take back all that is in force ({told or 'rejected rows alone'}); another person releases it, "
+        "or anybody cancels it",
+    )
+
+
 def behind(held: Iterable[str]) -> Iterator[HoldReason]:
     """The reason to hold a delivery that has some payers and periods of older held ones, but not all of them."""
     names = sorted(held)

@@ -40,7 +40,7 @@ SCHEMA: Final = pa.schema(
 def accepted_rows(spool: Spool) -> Iterator[Any]:
     """A DuckDB connection on which `accepted` has the rows of `SCHEMA`; flat memory, one pass for each query."""
     paths = [str(path) for path in sorted(spool.directory.glob("rows-*.arrow"))]
-    rows = pyarrow.dataset.dataset(paths, schema=SCHEMA, format="ipc")
+    rows = pyarrow.dataset.dataset(paths, schema=SCHEMA, format="ipc") if paths else SCHEMA.empty_table()
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1, "memory_limit": _MEMORY_LIMIT, "temp_directory": str(spool.directory / "temporary-quality"),
     }  # fmt: skip

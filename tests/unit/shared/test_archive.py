@@ -16,9 +16,11 @@ def deliver(
         archive,
         ArchivedDelivery(
             delivery_id=name, source=source, ordinal=ordinal, scopes=scopes,
-            style="append" if style == "append" else "overwrite",
+            style="append" if style == "append" else "withdrawal" if style == "withdrawal" else "overwrite",
         ),
     )  # fmt: skip
+    if style == "withdrawal":
+        return
     for _, period in scopes:
         rows = archive / "rows" / name / f"{period}.parquet"
         rows.parent.mkdir(parents=True, exist_ok=True)
@@ -44,6 +46,16 @@ def test_appended_deliveries_and_other_sources_stand_beside_each_other(tmp_path:
     deliver(tmp_path, "aws", "aws", 7, [("a", "2026-01")])
 
     assert found(tmp_path) == {"aws": ("a",), "one": ("a",), "two": ("a",)}
+
+
+def test_a_withdrawal_takes_back_its_scopes_and_later_rows_count_again(tmp_path: Path) -> None:
+    deliver(tmp_path, "one", "gcp", 1, [("a", "2026-01"), ("b", "2026-01"), ("a", "2026-02")], "append")
+    deliver(tmp_path, "two", "gcp", 2, [("a", "2026-01")], "append")
+    deliver(tmp_path, "back", "gcp", 3, [("a", "2026-01")], "withdrawal")
+    assert found(tmp_path) == {"one": ("b",)}
+    assert found(tmp_path, "2026-02") == {"one": ("a",)}
+    deliver(tmp_path, "four", "gcp", 4, [("a", "2026-01")], "append")
+    assert found(tmp_path) == {"one": ("b",), "four": ("a",)}
 
 
 def test_noting_again_changes_nothing(tmp_path: Path) -> None:

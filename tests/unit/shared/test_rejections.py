@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shared.events import DeliveredScope, Delivery, RejectedRows
-from shared.rejections import unplaced, unsettled
+from shared.rejections import periods_of, unplaced, unsettled
 
 JAN, FEB = "2026-01", "2026-02"
 Place = tuple[str | None, str | None]
@@ -79,3 +79,10 @@ def test_rows_of_a_delivery_that_tells_no_period_concern_all_until_a_snapshot_ma
 def test_a_delivery_that_tells_a_period_or_lacks_nothing_is_not_unplaced() -> None:
     assert unplaced([delivery(1)]) == []
     assert unplaced([msgspec.structs.replace(delivery(1, "", ("A", JAN)), rejected_periods=[JAN])]) == []
+
+
+def test_a_withdrawal_answers_for_rejected_rows_of_months_in_which_nothing_was_in_force() -> None:
+    first = delivery(1, f"A/{JAN}", ("B", FEB))
+    withdrawal = delivery(2, f"A/{JAN} B/{FEB}")
+    assert periods_of(withdrawal) == {JAN, FEB}
+    assert open_rows(first, withdrawal, period=FEB) == {}
