@@ -1,6 +1,6 @@
 """The rule set version that an allocation line names, beside its bytes.
 
-Revision: 0003
+Revision: 0004
 """
 
 import sqlalchemy as sa
