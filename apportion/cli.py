@@ -50,7 +50,8 @@ COMMANDS = (
     Named("drivers", DAILY, "services.allocator.commands.drivers:drivers",
           "Driver measurements: what shared cost is split by."),
     Named("kpis", DAILY, "services.allocator.commands.kpis:kpis_command",
-          "Show how much of a month's cost is allocated, directly or shared, what is in suspense, tagged, and unused rules."),
+          "Show how much of a month's cost is allocated, directly or shared, what is in suspense, "
+          "tagged, and unused rules."),
     Named("period", DAILY, "services.ledger.cli:period",
           "Billing periods: status, close, books."),
     Named("invoices", DAILY, "services.chargeback.cli:app",
