@@ -55,7 +55,7 @@ def apply_command(
 ) -> None:
     """Apply a rule set to every billing period from its effective_from on.
 
-    Open months are allocated anew within seconds; a closed month stays as it is. If the rules look at a tag or column
+    Open months are allocated anew within seconds; a closed month keeps its rules. If the rules look at a tag or column
     that has not been collected so far, the costs are read again first: see `apportion allocations YYYY-MM --runs`.
     """
     bundle = _bundle(file)
