@@ -69,6 +69,7 @@ class Launcher:
             "APPORTION_DATA_DIR": str(home),
             "APPORTION_INSTANCE": str(instance),
             f"APPORTION_{service.upper()}_HTTP_PORT": str(port),
+            "APPORTION_ALLOCATOR_ARCHIVE_DIR": str(self.data_dir / "intake" / "archive"),
             "PYTHONUNBUFFERED": "1",
         }
         process = Process.spawn(self.command(service), log=log, env={**os.environ, **own, **env}, cwd=home)

@@ -12,6 +12,7 @@ from services.allocator.api import add_routes
 from services.allocator.consumer import TOPICS, RecordReader
 from services.allocator.driver_stream import keep_measurements
 from services.allocator.explaining.api import add_explanation_routes
+from services.allocator.explaining.archive_api import add_archive_routes
 from services.allocator.key_figures import key_figures
 from services.allocator.runs import Runner
 from services.allocator.settings import AllocatorSettings
@@ -36,6 +37,7 @@ def build(settings: AllocatorSettings) -> Service:
     add_routes(service.api, service.engine, settings.topic_prefix)
     add_simulation_routes(service.api, service.engine)
     add_explanation_routes(service.api, service.engine)
+    add_archive_routes(service.api, service.engine, settings.allocator_archive_dir)
     add_adjustment_routes(service.api, service.engine)
     return service
 

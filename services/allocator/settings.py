@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from shared.settings import ServiceSettings
@@ -16,4 +18,8 @@ class AllocatorSettings(ServiceSettings):
         ge=100,
         le=200_000,
         description="Cost events of one transaction at most; more is faster and takes memory",
+    )
+    allocator_archive_dir: Path | None = Field(
+        None,
+        description="Intake's archive of costs, if this process can read it: for provider rows, changes and savings",
     )

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
-from services.allocator.archived_costs import NoCosts
-from services.allocator.commands.sides import applied, side_of
-from services.allocator.domain.methods import CannotDivide
-from services.allocator.explaining.change import PARTS, Month, change_of
-from services.allocator.explaining.rows import provider_rows
 from services.allocator.simulating.page import rounded
-from shared.archive import ArchiveUnreadable
-from shared.events import Allocation
-from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, fail, out, print_json
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
 from shared.terminal import table as new_table
 
 _ALLOCATOR = ServiceCommands("allocator")
@@ -29,75 +20,57 @@ def explain_command(
     ] = None,
     cost_center: Annotated[str | None, typer.Option(help="Instead of a line: all that a cost center pays for.")] = None,
     period: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="The month, with --cost-center.")] = None,
-    archive: Annotated[
-        Path | None, typer.Option(help="Also list the provider's rows behind the line, from this archive of costs.")
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, max=100_000, help="Also list so many provider rows; all are added up."),
     ] = None,
     since: Annotated[
-        str | None,
-        typer.Option(metavar="YYYY-MM", help="With --cost-center and --archive: why it is more or less than then."),
+        str | None, typer.Option(metavar="YYYY-MM", help="With --cost-center: why it is more or less than then.")
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, max=100_000, help="Provider rows to list; all are added up.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Walk an allocation line back to the rule and the provider rows that it came from.
 
-    Each pool on the way is shown with its method, the share, what it held, and who else got what. With --archive the
-    provider rows follow, with their exact sum. With --cost-center and --period: what makes up the whole amount, the
-    largest parts first, each with a line to go on from. With --since the change since another month is split into what
-    the rules, the drivers, one-off charges, quantities and prices did; the parts add up to the change.
+    Each pool on the way is shown with its method, the share, what was measured, what it held, and who else got what.
+    With --rows the provider's rows follow, from intake's archive, with their exact sum. With --cost-center and
+    --period: what makes up the whole amount, the largest parts first, each with a line to go on from. With --since the
+    change since another month is split into what the rules, the drivers, one-off charges, quantities and prices did;
+    the parts add up to the change.
     """
     if (allocation is None) == (cost_center is None) or (cost_center is None) != (period is None):
         fail("name one LINE, or --cost-center together with --period", BAD_USAGE)
-    if allocation is None:
-        assert cost_center is not None
-        assert period is not None
-        if since is not None:
-            _explain_change(cost_center, since, period, archive, as_json=as_json)
-            return
-        found = _ALLOCATOR.get("/v1/explanations", period=period, cost_center=cost_center)
-        print_json(found) if as_json else _print_summary(found)
+    if allocation is not None:
+        _explain_line(allocation, rows, as_json=as_json)
         return
+    asked = {"cost_center": cost_center or "", "period": period or ""}
+    if since is not None:
+        found = _ALLOCATOR.get("/v1/changes", since=since, **asked)
+        print_json(found) if as_json else _print_change(found)
+    else:
+        found = _ALLOCATOR.get("/v1/explanations", **asked)
+        print_json(found) if as_json else _print_summary(found)
+
+
+def _explain_line(allocation: str, rows: int | None, *, as_json: bool) -> None:
     found = _ALLOCATOR.get(f"/v1/allocations/{allocation}/explanation")
-    if archive is not None:
-        found["provider_rows"] = _provider_rows(archive, found, rows)
+    if rows is not None:
+        listed = _ALLOCATOR.get(f"/v1/allocations/{allocation}/provider-rows", rows=str(rows))
+        agrees = None if found["given"] is None else listed["sum"] == found["given"]
+        found["provider_rows"] = listed | {"agrees": agrees}
     print_json(found) if as_json else _print_line(found)
 
 
-def _explain_change(cost_center: str, since: str, period: str, archive: Path | None, *, as_json: bool) -> None:
-    if archive is None:
-        fail("--since needs --archive: the change is worked out from both months' costs", BAD_USAGE)
-    try:
-        found = change_of(archive, cost_center, _month(since), _month(period))
-    except (ArchiveUnreadable, NoCosts) as error:
-        fail(str(error), BAD_USAGE)
-    except CannotDivide as error:
-        fail(f"the months can't be compared: {error}", BLOCKED)
-    if as_json:
-        print_json({"cost_center": cost_center, "since": since, "billing_period": period, "changes": found})
-        return
+def _print_change(found: dict[str, Any]) -> None:
+    parts = list(found["changes"][0]["parts"]) if found["changes"] else []
+    title = f"{found['cost_center']}: the change"
     table = new_table(
-        "", since, *(name.replace("_", "-") for name in PARTS), period, title=f"{cost_center}: the change"
+        "", found["since"], *(name.replace("_", "-") for name in parts), found["billing_period"], title=title
     )
-    for one in found:
+    for one in found["changes"]:
         currency = one["currency"]
         amounts = (one["before"], *one["parts"].values(), one["after"])
         table.add_row(currency, *(f"{rounded(amount, currency):,f}" for amount in amounts))
     out.print(table)
-
-
-def _month(period: str) -> Month:
-    """A month with the rule set and the drivers of its newest run."""
-    return Month(period, side_of(period))
-
-
-def _provider_rows(archive: Path, found: dict[str, Any], most: int) -> dict[str, Any]:
-    loaded = applied(found["rule"]["version"])
-    line = msgspec.convert(found["line"], Allocation, strict=False)
-    try:
-        listed = provider_rows(archive, loaded, line, most)
-    except (ArchiveUnreadable, NoCosts) as error:
-        fail(str(error), BAD_USAGE)
-    return listed | {"agrees": None if found["given"] is None else listed["sum"] == found["given"]}
 
 
 def _print_line(found: dict[str, Any]) -> None:

@@ -42,11 +42,6 @@ def applied(version: str) -> LoadedRuleSet:
     return loaded(Bundle(kept["document"], kept["files"], kept["document_name"]))
 
 
-def rule_set_of(period: str, rules: Path | None = None) -> LoadedRuleSet:
-    """The rule set of a file, or of a month's newest run; ends the command if there is neither."""
-    return loaded(bundle_at(rules)) if rules is not None else applied(_newest_run(period)["rule_set_version"])
-
-
 def side_of(period: str, rules: Path | None = None, drivers: Path | None = None) -> Side:
     """Rule set and drivers of files; what is not given is that of a month's newest run."""
     if rules is not None:

@@ -9,12 +9,12 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.api import Period
-from services.allocator.domain.drivers import NO_DRIVERS, Drivers, Window
-from services.allocator.domain.metrics_used import metrics_used
+from services.allocator.domain.drivers import Drivers
+from services.allocator.explaining.archive_api import drivers_seen, rule_set_of
 from services.allocator.explaining.context import with_context
 from services.allocator.explaining.explanation import explain, summarise
-from services.allocator.loading import LoadedRuleSet, load
-from services.allocator.store import allocations, drivers, rule_sets
+from services.allocator.loading import LoadedRuleSet
+from services.allocator.store import allocations
 from shared.events import Allocation, AllocationRun, decode
 from shared.http import ApiError
 
@@ -34,8 +34,7 @@ def add_explanation_routes(api: FastAPI, engine: AsyncEngine) -> None:
                 run = f"run {line.run_id}"
                 raise ApiError(409, "withdrawn", f"allocation {allocation_id} was withdrawn by {run}: nothing is left")
             lines = await _lines(conn, line.billing_period)
-            loaded = await _rule_set(conn, line)
-            measured = await _drivers(conn, line, loaded)
+            loaded, measured = await _context(conn, line)
         document = await run_in_threadpool(explain, line, lines)
         return await run_in_threadpool(with_context, document, loaded, measured)
 
@@ -59,17 +58,9 @@ async def _lines(conn: AsyncConnection, period: str, cost_center: str | None = N
     return [decode(Allocation, body) for body in await allocations.live_bodies(conn, period, cost_center)]
 
 
-async def _rule_set(conn: AsyncConnection, line: Allocation) -> LoadedRuleSet:
-    bundle = await rule_sets.bundle(conn, line.rule_set_version)
-    assert bundle is not None, f"rule set {line.rule_set_version} made a line and is not in the table"
-    return await run_in_threadpool(load, bundle)
-
-
-async def _drivers(conn: AsyncConnection, line: Allocation, loaded: LoadedRuleSet) -> Drivers:
-    """The measurements as the run that wrote the line saw them."""
-    used = metrics_used(loaded.rule_set)
-    body = await allocations.run_body(conn, line.run_id) if used else None
-    if body is None:
-        return NO_DRIVERS
-    as_of = decode(AllocationRun, body).drivers_ordinal
-    return Drivers.of(await drivers.of_run(conn, used, Window.of_month(line.billing_period), as_of))
+async def _context(conn: AsyncConnection, line: Allocation) -> tuple[LoadedRuleSet, Drivers]:
+    """The rule set of a line, and the measurements as the run that wrote it saw them."""
+    loaded = await rule_set_of(conn, line.rule_set_version)
+    body = await allocations.run_body(conn, line.run_id)
+    assert body is not None, f"run {line.run_id} wrote a line and is not in the table"
+    return loaded, await drivers_seen(conn, loaded, line.billing_period, decode(AllocationRun, body))

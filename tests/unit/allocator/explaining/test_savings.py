@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from typer.testing import CliRunner
-
-from apportion.cli import app
+from services.allocator.explaining.savings import savings
+from services.allocator.loading import load, load_bundle
 from tests.unit.allocator.archive import PERIOD, charge, write_archive
 
 RULES = """
@@ -41,9 +39,8 @@ def test_savings_go_to_whoever_had_the_covered_usage_and_unused_is_a_loss(tmp_pa
         covered("90", "90", "A", ChargeCategory="Purchase"), charge("5", tags={"team": "A"}),
     ]  # fmt: skip
     archive = write_archive(tmp_path / "archive", rows)
-    command = ["savings", PERIOD, "--archive", str(archive), "--rules", str(tmp_path), "--json"]
 
-    found = json.loads(CliRunner().invoke(app, command).stdout)
+    found = savings(archive, PERIOD, load(load_bundle(tmp_path / "rules.yaml")))
 
     assert [
         (one["owner"], one["contracted_cost"], one["effective_cost"], one["savings"], one["unused_cost"])
