@@ -64,7 +64,7 @@ def apply_command(
     It is tried on the open months first: one that does not add up is refused, and one that can't be allocated as things
     are (a driver is missing) is named, and keeps its last allocations until it can.
 
-    Open months are allocated anew within seconds; a closed month stays as it is. If the rules look at a tag or column
+    Open months are allocated anew within seconds; a closed month keeps its rules. If the rules look at a tag or column
     that has not been collected so far, the costs are read again first: see `apportion allocations YYYY-MM --runs`.
     """
     bundle = bundle_at(file)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.allocator.store.tables import buckets, run_requests, runs
+from services.allocator.store.tables import buckets, periods, run_requests, runs
 
 
 async def add(conn: AsyncConnection, billing_periods: Iterable[str]) -> None:
@@ -22,8 +22,10 @@ async def add(conn: AsyncConnection, billing_periods: Iterable[str]) -> None:
 
 
 async def add_all_with_cost(conn: AsyncConnection, effective_from: str) -> None:
-    """Ask for a run of every period with cost that a rule set may concern."""
-    query = select(buckets.c.billing_period).distinct().where(buckets.c.billing_period >= effective_from)
+    """Ask for a run of every period with cost that a rule set may concern: a closed one keeps its rules."""
+    closed = select(periods.c.billing_period).where(periods.c.state == "closed")
+    period = buckets.c.billing_period
+    query = select(period).distinct().where(period >= effective_from, period.not_in(closed))
     await add(conn, await conn.scalars(query))
 
 

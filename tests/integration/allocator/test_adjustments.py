@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from shared.database import create_engine
 from shared.events import Allocation
 from tests.integration.allocator.month import BY_TAG, RULES, apply, costs, expected, facts
 from tests.integration.allocator.test_commands import call
@@ -150,6 +152,28 @@ async def test_a_closed_month_without_its_final_run_waits(world: World) -> None:
     await world.deliver(costs(3))
 
     assert "the final run of its close 2026-01-1 is not in this database" in await world.waits(allocator, "restore it")
+
+
+async def test_an_adjustment_that_is_not_the_late_cost_ends_the_process_and_publishes_nothing(world: World) -> None:
+    allocator = await world.start()
+    await apply(allocator.http)
+    delivery = await world.deliver(costs(12))
+    await close(world, allocator, [delivery.delivery_id])
+    engine = create_engine(world.database_url, "test")
+    lost = "(SELECT allocation_id FROM allocator.allocations WHERE live ORDER BY allocation_id LIMIT 1)"
+    async with engine.begin() as conn:
+        await conn.execute(text(f"DELETE FROM allocator.allocations WHERE allocation_id = {lost}"))
+
+    await world.deliver(costs(16)[12:])
+
+    async def ended() -> int | None:
+        return allocator.popen.poll()
+
+    assert await until(ended, "the process ends") == 70
+    assert "late cost in USD" in allocator.log.read_text()
+    async with engine.connect() as conn:
+        assert await conn.scalar(text("SELECT count(*) FROM allocator.adjustments")) == 0
+    await engine.dispose()
 
 
 async def test_the_command_shows_adjustments_and_their_lines(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
