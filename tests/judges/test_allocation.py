@@ -41,7 +41,12 @@ pools:
     base: {where: {column: CommitmentDiscountStatus, equals: Used}}
     when_zero: even
   - {id: support, method: driver, targets: all, exclude: [CC-1003], driver: spans, partition_by: [ServiceProviderName]}
-  - {id: taxes, method: proportional, targets: all, partition_by: [InvoiceIssuerName, InvoiceId], when_zero: even}
+  - id: taxes
+    method: proportional
+    targets: all
+    partition_by: [InvoiceIssuerName, InvoiceId]
+    base: {where: {not: {column: CommitmentDiscountStatus, equals: Used}}}
+    when_zero: even
   - id: credits
     method: driver
     targets: all
