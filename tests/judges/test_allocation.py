@@ -45,7 +45,7 @@ pools:
     method: proportional
     targets: all
     partition_by: [InvoiceIssuerName, InvoiceId]
-    base: {where: {not: {column: CommitmentDiscountStatus, equals: Used}}}
+    base: {basis: BilledCost, where: {not: {column: CommitmentDiscountStatus, equals: Used}}}
     when_zero: even
   - id: credits
     method: driver

@@ -24,7 +24,9 @@ def pool_weights(
     """
     listed = _listed(_targets(pool, centers))
     if pool["method"] == "proportional":
-        where = condition(pool["base"]["where"]) if "base" in pool else "true"
+        base = pool.get("base", {})
+        where = condition(base["where"]) if "where" in base else "true"
+        basis = {"BilledCost": "billed", "EffectiveCost": "effective"}.get(base.get("basis"), basis)
         direct = (
             f"SELECT BillingCurrency, {part_of(pool)} AS part, id, sum({basis})::HUGEINT AS cost FROM assigned "
             f"WHERE kind = 'cost_center' AND {where} GROUP BY ALL"
