@@ -4,6 +4,8 @@ Amounts are integers of 1e-18 (HUGEINT, up to 1.7e38). A quota is `amount * weig
 costs themselves the product is far too wide, so it is divided as one does on paper: the amount in four digits of base
 1e9, from the left, each step `remainder * 1e9 + digit * weight` divided by the whole. With whole below 8e28 no step
 leaves HUGEINT: weights may add up to 80 billion, in units of 1e-18, and the month below has far less.
+
+A pool that is split by parts must get its cost from rules, not from other pools, and reciprocal groups are pairs.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from tests.judges.weights import pool_weights, reciprocal_weights
 
 ORIGIN = (
     "InvoiceIssuerName", "InvoiceId", "ServiceProviderName", "ServiceName", "BillingAccountId", "SubAccountId",
@@ -68,25 +72,36 @@ class SqlAllocation:
         self.db.execute("CREATE TABLE charges AS SELECT *, ProviderName AS ServiceProviderName FROM raw")
         self.db.execute("ALTER TABLE charges ADD COLUMN IF NOT EXISTS ChargeClass VARCHAR")
         self._read("cost-centers.csv", "centers")
+        self._read("drivers.csv", "drivers")
         for name, file in rules["mappings"].items():
             self._read(file, f"mapping_{name}")
 
     def run(self) -> dict[tuple[Any, ...], tuple[int, int]]:
-        """Billed and effective units by currency, cost center, rule, path and origin."""
+        """Billed and effective units by currency, cost center, rule, path, part of the partition and origin."""
         self._assign()
-        basis = "billed" if self._rules["basis"] == "BilledCost" else "effective"
-        self.db.execute(
-            f"CREATE TABLE direct AS SELECT BillingCurrency, id, sum({basis})::HUGEINT AS cost FROM moving "
-            "WHERE kind = 'cost_center' GROUP BY ALL"
-        )
-        for pool in self._rules["pools"]:
-            self._split(pool)
+        pools = {pool["id"]: pool for pool in self._rules["pools"]}
+        pairs = {
+            one: (one, other) for group in self._rules.get("reciprocal", ()) for one, other in (group, group[::-1])
+        }
+        for name, pool in pools.items():
+            if name in pairs:
+                self._split(pool, reciprocal_weights(*(pools[one] for one in pairs[name])))
+            else:
+                self._split(pool, pool_weights(pool, self._basis, self._centers, condition, part_of))
         names = ", ".join(f'"{name}"' for name in ORIGIN)
         rows = self.db.execute(
-            f"SELECT BillingCurrency, id, rule_id, path, {names}, sum(billed)::HUGEINT, sum(effective)::HUGEINT "
+            f"SELECT BillingCurrency, id, rule_id, path, part, {names}, sum(billed)::HUGEINT, sum(effective)::HUGEINT "
             "FROM moving GROUP BY ALL"
         ).fetchall()
         return {tuple(row[:-2]): (row[-2], row[-1]) for row in rows if row[-2] or row[-1]}
+
+    @property
+    def _basis(self) -> str:
+        return "billed" if self._rules["basis"] == "BilledCost" else "effective"
+
+    @property
+    def _centers(self) -> list[str]:
+        return [row[0] for row in self.db.execute("SELECT cost_center_id FROM centers").fetchall()]
 
     def _read(self, file: str, table: str) -> None:
         path = text(str(self._directory / file))
@@ -109,71 +124,53 @@ class SqlAllocation:
             rule += f" WHEN {passes} THEN {text(one['id'])}"
             kind += f" WHEN {passes} THEN {text(way)}"
             target += f" WHEN {passes} THEN {found}"
+        self.db.execute(
+            f"CREATE TABLE assigned AS SELECT *, {rule} ELSE 'fallback' END AS rule_id, "
+            f"{kind} ELSE 'suspense' END AS kind, {target} ELSE 'SUSPENSE' END AS id, "
+            f"{_UNITS.format('BilledCost')} AS billed, {_UNITS.format('EffectiveCost')} AS effective FROM charges"
+        )
+        part = "CASE"
+        for pool in self._rules["pools"]:
+            part += f" WHEN kind = 'pool' AND id = {text(pool['id'])} THEN {part_of(pool)}"
         names = ", ".join(f'"{name}"' for name in ORIGIN)
         self.db.execute(
-            f"CREATE TABLE moving AS SELECT BillingCurrency, {names}, {rule} ELSE 'fallback' END AS rule_id, "
-            f"'' AS path, {kind} ELSE 'suspense' END AS kind, {target} ELSE 'SUSPENSE' END AS id, "
-            f"sum({_UNITS.format('BilledCost')})::HUGEINT AS billed, "
-            f"sum({_UNITS.format('EffectiveCost')})::HUGEINT AS effective FROM charges GROUP BY ALL"
+            f"CREATE TABLE moving AS SELECT BillingCurrency, {names}, rule_id, '' AS path, {part} ELSE '' END AS part, "
+            "kind, id, sum(billed)::HUGEINT AS billed, sum(effective)::HUGEINT AS effective FROM assigned GROUP BY ALL"
         )
 
-    def _split(self, pool: Mapping[str, Any]) -> None:
+    def _split(self, pool: Mapping[str, Any], weights: str) -> None:
         """Take a pool's cost out of what is moving, and put its parts in."""
         names, name = ", ".join(f'"{one}"' for one in ORIGIN), text(pool["id"])
         self.db.execute(
             f"CREATE OR REPLACE TABLE held AS SELECT row_number() OVER () AS n, * FROM (SELECT BillingCurrency, "
-            f"{names}, rule_id, path || {name} || '/' AS path, sum(billed)::HUGEINT AS billed, "
+            f"{names}, rule_id, path || {name} || '/' AS path, part, sum(billed)::HUGEINT AS billed, "
             f"sum(effective)::HUGEINT AS effective FROM moving WHERE kind = 'pool' AND id = {name} GROUP BY ALL)"
         )
         self.db.execute(f"DELETE FROM moving WHERE kind = 'pool' AND id = {name}")
-        self.db.execute(f"CREATE OR REPLACE TABLE weights AS {self._weights(pool)}")
+        self.db.execute(f"CREATE OR REPLACE TABLE weights AS {weights}")
         found = self.db.execute("SELECT max(whole) FROM weights").fetchone()
         assert found is not None
         assert not found[0] or found[0] < _WHOLE_MAX, "the whole is too wide for the long division"
         for basis in ("billed", "effective"):
             self.db.execute(largest_remainder(basis))
         self.db.execute(
-            f"INSERT INTO moving SELECT h.BillingCurrency, {names}, rule_id, path, b.kind, b.id, b.part, e.part "
-            "FROM held h JOIN billed_parts b USING (n) JOIN effective_parts e USING (n, kind, id)"
-        )
-
-    def _weights(self, pool: Mapping[str, Any]) -> str:
-        """Currency, kind, id, weight and whole: weights as integers."""
-        targets = pool["targets"]
-        currencies = "(SELECT DISTINCT BillingCurrency FROM held)"
-        if isinstance(targets, Mapping):
-            rows = [(*_target(name), weight) for name, weight in targets.items()]
-        elif targets == "all":
-            centers = [row[0] for row in self.db.execute("SELECT cost_center_id FROM centers").fetchall()]
-            rows = [("cost_center", one, 1) for one in centers if one not in pool.get("exclude", ())]
-        else:
-            rows = [(*_target(name), 1) for name in targets]
-        listed = ", ".join(f"({text(kind)}, {text(name)}, CAST({weight} AS HUGEINT))" for kind, name, weight in rows)
-        weight, join = "t.w", ""
-        if pool["method"] == "proportional":
-            join = "LEFT JOIN direct d ON d.id = t.id AND d.BillingCurrency = c.BillingCurrency"
-            weight = "greatest(coalesce(d.cost, 0), 0)"
-        weighed = (
-            f"SELECT c.BillingCurrency, t.kind, t.id, {weight} AS raw, "
-            f"sum(raw) OVER (PARTITION BY c.BillingCurrency) AS total, "
-            f"count(*) OVER (PARTITION BY c.BillingCurrency) AS n "
-            f"FROM {currencies} c CROSS JOIN (VALUES {listed}) t(kind, id, w) {join}"
-        )
-        return (
-            "SELECT BillingCurrency, kind, id, CASE WHEN total = 0 THEN 1 ELSE raw END::HUGEINT AS weight, "
-            f"CASE WHEN total = 0 THEN n ELSE total END::HUGEINT AS whole FROM ({weighed})"
+            f"INSERT INTO moving SELECT h.BillingCurrency, {names}, rule_id, path, part, b.kind, b.id, b.amount, "
+            "e.amount FROM held h JOIN billed_parts b USING (n) JOIN effective_parts e USING (n, kind, id)"
         )
 
 
-def _target(name: str) -> tuple[str, str]:
-    return ("pool", name.removeprefix("pool:")) if name.startswith("pool:") else ("cost_center", name)
+def part_of(pool: Mapping[str, Any]) -> str:
+    """The values that a pool is split by, in the order of their names, as one text."""
+    tests = [{"column": one} if isinstance(one, str) else one for one in pool.get("partition_by", ())]
+    values = [f"coalesce({dimension(one)}, '-')" for one in sorted(tests, key=lambda one: str(*one.values()))]
+    return " || '|' || ".join(values) or "''"
 
 
 def largest_remainder(basis: str) -> str:
     """Floors by long division, and one unit more for the largest remainders; a credit as the mirror image."""
     query = (
         f"SELECT h.n, kind, id, weight, whole, abs({basis}) AS amount, sign({basis}) AS sign, 0::HUGEINT AS r, "
-        "0::HUGEINT AS q FROM held h JOIN weights w USING (BillingCurrency) WHERE weight > 0"
+        "0::HUGEINT AS q FROM held h JOIN weights w USING (BillingCurrency, part) WHERE weight > 0"
     )
     for place in _PLACES:
         stepped = f"step(r, amount, {place}, weight)"
@@ -186,5 +183,5 @@ def largest_remainder(basis: str) -> str:
     )
     return (
         f"CREATE OR REPLACE TABLE {basis}_parts AS SELECT n, kind, id, "
-        f"(sign * (q + CASE WHEN place <= unplaced THEN 1 ELSE 0 END))::HUGEINT AS part FROM ({ranked})"
+        f"(sign * (q + CASE WHEN place <= unplaced THEN 1 ELSE 0 END))::HUGEINT AS amount FROM ({ranked})"
     )

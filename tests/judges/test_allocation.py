@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import yaml
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets
 from services.allocator.domain.dimensions import dimensions_used
+from services.allocator.domain.drivers import Drivers, Measurement, Window
 from services.allocator.loading import load, load_bundle
 from shared.money import to_units
 from synthetic.export import Export, generate
@@ -21,14 +24,73 @@ PERIOD = "2026-06"
 Lines = dict[tuple[Any, ...], tuple[int, int]]
 
 
-@pytest.fixture(scope="module", params=[7, 11])
+MORE_POOLS = """\
+pools:
+  - id: network
+    method: fixed_percent
+    targets: {"pool:kubernetes": 35, "pool:observability": 15, CC-1000: 30, CC-1001: 20}
+  - {id: kubernetes, method: weighted, targets: {CC-1000: 5, CC-1001: 3, CC-1002: 2, "pool:network": 1}}
+  - id: observability
+    method: driver
+    targets: all
+    drivers: [{metric: spans, weight: 0.7}, {metric: gigabytes, weight: 2}]
+  - id: commitments
+    method: proportional
+    targets: all
+    partition_by: [CommitmentDiscountId]
+    base: {where: {column: CommitmentDiscountStatus, equals: Used}}
+    when_zero: even
+  - {id: support, method: driver, targets: all, exclude: [CC-1003], driver: spans, partition_by: [ServiceProviderName]}
+  - id: taxes
+    method: proportional
+    targets: all
+    partition_by: [InvoiceIssuerName, InvoiceId]
+    base: {basis: BilledCost, where: {not: {column: CommitmentDiscountStatus, equals: Used}}}
+    when_zero: even
+  - id: credits
+    method: driver
+    targets: all
+    combine: quantities
+    drivers: [{metric: gigabytes}, {metric: spans, weight: 9}]
+reciprocal: [[network, kubernetes]]
+"""
+"""Drivers, partitions and a pair of pools that serve each other."""
+
+
+@pytest.fixture(scope="module", params=[(7, ""), (11, ""), (7, MORE_POOLS)], ids=["7", "11", "7-more"])
 def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[SqlAllocation, Lines]:
     """What SQL is asked about a seeded month, and the allocator's lines of it."""
+    seed, pools = request.param
     directory = tmp_path_factory.mktemp("month")
-    generate(Export(rows=5_000, period=PERIOD, seed=request.param, format="csv"), directory)
-    rules = yaml.load((directory / "rules.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
-    judge = SqlAllocation(directory, rules)
+    generate(Export(rows=5_000, period=PERIOD, seed=seed, format="csv"), directory)
+    file = directory / "rules.yaml"
+    document = file.read_text(encoding="utf-8")
+    file.write_text(document.partition("pools:")[0] + pools if pools else document, encoding="utf-8")
+    (directory / "drivers.csv").write_text(measurements(directory), encoding="utf-8")
+    judge = SqlAllocation(directory, yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader))
     return judge, allocated(judge, directory)
+
+
+def measurements(directory: Path) -> str:
+    """Quantities of two metrics: some are zero, and every sixth cost center has no gigabytes."""
+    rows = ["metric,subject,quantity"]
+    for i, center in enumerate(read(directory / "cost-centers.csv")):
+        subject = center["cost_center_id"]
+        rows += [f"spans,{subject},{i * i * 7 % 31}"]
+        rows += [f"gigabytes,{subject},{i % 5}.{i * 37 % 1000:03}"] if i % 6 != 4 else []
+    return "\n".join(rows) + "\n"
+
+
+def read(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+
+
+def drivers_of(directory: Path) -> Drivers:
+    june = Window.of_month(PERIOD)
+    return Drivers.of(
+        (row["metric"], Measurement(row["subject"], Decimal(row["quantity"]), june))
+        for row in read(directory / "drivers.csv")
+    )
 
 
 def allocated(judge: SqlAllocation, directory: Path) -> Lines:
@@ -41,11 +103,12 @@ def allocated(judge: SqlAllocation, directory: Path) -> Lines:
         f"SELECT {picked}, sum(BilledCost::DECIMAL(38,18)), sum(EffectiveCost::DECIMAL(38,18)), count(*) "
         "FROM charges GROUP BY ALL"
     ).fetchall()
-    buckets = [Bucket(tuple(row[:-3]), *row[-3:]) for row in rows]
+    buckets = Buckets(PERIOD, names, [Bucket(tuple(row[:-3]), *row[-3:]) for row in rows])
     found: Lines = {}
-    for line in allocate(Buckets(PERIOD, names, buckets), loaded.rule_set, loaded.cost_centers):
+    for line in allocate(buckets, loaded.rule_set, loaded.cost_centers, drivers_of(directory)):
         flow, path = line.flow, "".join(f"{pool}/" for pool in line.flow.path)
-        key = (flow.currency, line.cost_center, flow.rule_id, path, *flow.origin)
+        part = "|".join(value or "-" for _, value in flow.partition)
+        key = (flow.currency, line.cost_center, flow.rule_id, path, part, *flow.origin)
         found[key] = (to_units(line.billed_cost), to_units(line.effective_cost))
     return found
 
@@ -54,13 +117,8 @@ def test_every_line_is_the_same_to_the_last_digit(month: tuple[SqlAllocation, Li
     judge, lines = month
 
     assert judge.run() == lines
-    assert {path.split("/")[0] for _, _, _, path, *_ in lines} > {
-        "network",
-        "kubernetes",
-        "taxes",
-        "credits",
-        "support",
-    }
+    entered = {path.split("/")[0] for _, _, _, path, *_ in lines}
+    assert entered > {"network", "kubernetes", "taxes", "credits", "support"}
 
 
 @pytest.mark.parametrize("amount", [0, 1, -1, 7, 10**9, -(10**18) - 1, 3 * 10**35 + 17])
@@ -79,11 +137,14 @@ def test_long_division_in_sql_is_that_of_the_textbook(amount: int, weights: tupl
 def parts_in_sql(amount: int, weights: tuple[int, ...]) -> list[int]:
     with duckdb.connect() as db:
         db.execute(MACROS)
-        db.execute(f"CREATE TABLE held AS SELECT 1 AS n, 'USD' AS BillingCurrency, {amount}::HUGEINT AS billed")
         db.execute(
-            "CREATE TABLE weights (BillingCurrency VARCHAR, kind VARCHAR, id VARCHAR, weight HUGEINT, whole HUGEINT)"
+            f"CREATE TABLE held AS SELECT 1 AS n, 'USD' AS BillingCurrency, '' AS part, {amount}::HUGEINT AS billed"
+        )
+        db.execute(
+            "CREATE TABLE weights (BillingCurrency VARCHAR, part VARCHAR, kind VARCHAR, id VARCHAR, weight HUGEINT, "
+            "whole HUGEINT)"
         )
         for i, weight in enumerate(weights):
-            db.execute("INSERT INTO weights VALUES ('USD', 'cost_center', ?, ?, ?)", [str(i), weight, sum(weights)])
+            db.execute("INSERT INTO weights VALUES ('USD', '', 'cost_center', ?, ?, ?)", [str(i), weight, sum(weights)])
         db.execute(largest_remainder("billed"))
-        return [row[0] for row in db.execute("SELECT part FROM billed_parts ORDER BY id").fetchall()]
+        return [row[0] for row in db.execute("SELECT amount FROM billed_parts ORDER BY id").fetchall()]

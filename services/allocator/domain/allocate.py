@@ -14,7 +14,7 @@ from fractions import Fraction
 from operator import itemgetter
 
 from services.allocator.domain.assign import Decision, assigner
-from services.allocator.domain.bases import Bases, base_dimensions
+from services.allocator.domain.bases import Bases
 from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
 from services.allocator.domain.cell import Partition
 from services.allocator.domain.conservation import Tally, check_conservation
@@ -44,7 +44,7 @@ def allocate(
         ConservationBroken: if out is not in, which would be a fault in this program.
     """
     given = Tally()
-    bases = Bases(rule_set.basis, base_dimensions(rule_set.pools), buckets)
+    bases = Bases(rule_set, buckets)
     assigned = list(_assigned(buckets, rule_set, cost_centers, bases))
     for part in assigned:
         given.add(("rule", part.flow.currency, part.flow.rule_id), part.billed_cost, part.effective_cost)

@@ -14,7 +14,7 @@ from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
 from services.allocator.domain.cell import Partition
 from services.allocator.domain.conditions import compile_condition, dimensions_of
 from services.allocator.domain.pool import Base, FixedAmount, FloorPlusVariable, Method, Pool, Proportional
-from services.allocator.domain.rule_set import Basis, Condition
+from services.allocator.domain.rule_set import Basis, Condition, RuleSet
 from shared.money import CONTEXT, ZERO
 
 Cost = dict[str, Decimal]
@@ -47,15 +47,15 @@ def base_dimensions(pools: Iterable[Pool]) -> tuple[str, ...]:
 
 
 class Bases:
-    """Direct cost by cost center, and what pools have given so far, in one basis."""
+    """Direct cost by cost center in each basis that a pool looks at, and what pools have given so far."""
 
-    def __init__(self, basis: Basis, dimensions: tuple[str, ...], buckets: Buckets) -> None:
-        self._billed = basis == "BilledCost"
-        self._dimensions = dimensions
-        self._pick = projection(buckets.dimensions, dimensions)
-        self._direct: dict[tuple[str, Values], Decimal] = {}
+    def __init__(self, rule_set: RuleSet, buckets: Buckets) -> None:
+        self._basis, self._dimensions = rule_set.basis, base_dimensions(rule_set.pools)
+        self._pick = projection(buckets.dimensions, self._dimensions)
+        bases = {base.basis or self._basis for pool in rule_set.pools for base in bases_of(pool.method)}
+        self._direct: dict[Basis, dict[tuple[str, Values], Decimal]] = {basis: {} for basis in bases}
         self._received: dict[str, Cost] = defaultdict(dict)
-        self._asked: dict[tuple[Condition | None, tuple[str, ...]], dict[Values, Cost]] = {}
+        self._asked: dict[tuple[Basis, Condition | None, tuple[str, ...]], dict[Values, Cost]] = {}
 
     @property
     def wanted(self) -> bool:
@@ -65,20 +65,20 @@ class Bases:
     def add_direct(self, cost_center: str, values: Values, billed: Decimal, effective: Decimal) -> None:
         """Count what a rule gave to a cost center of one bucket."""
         key = (cost_center, self._pick(values))
-        amount = billed if self._billed else effective
-        self._direct[key] = CONTEXT.add(self._direct.get(key, ZERO), amount)
+        for basis, direct in self._direct.items():
+            direct[key] = CONTEXT.add(direct.get(key, ZERO), billed if basis == "BilledCost" else effective)
 
     def add_received(self, cost_center: str, currency: str, billed: Decimal, effective: Decimal) -> None:
         """Count what a pool gave to a cost center."""
-        received, amount = self._received[currency], billed if self._billed else effective
+        received, amount = self._received[currency], billed if self._basis == "BilledCost" else effective
         received[cost_center] = CONTEXT.add(received.get(cost_center, ZERO), amount)
 
     def find(self, base: Base, currency: str, partition: Partition) -> Mapping[str, Decimal]:
         """The cost that a pool's shares are taken from, by cost center."""
         names = (CURRENCY, *(name for name, _ in partition))
-        question = (base.where, names)
+        question = (base.basis or self._basis, base.where, names)
         if question not in self._asked:
-            self._asked[question] = self._answer(base.where, names)
+            self._asked[question] = self._answer(*question)
         direct = self._asked[question].get((currency, *(value for _, value in partition)), {})
         if not base.received:
             return direct
@@ -87,12 +87,12 @@ class Bases:
             both[cost_center] = CONTEXT.add(both.get(cost_center, ZERO), amount)
         return both
 
-    def _answer(self, where: Condition | None, names: tuple[str, ...]) -> dict[Values, Cost]:
+    def _answer(self, basis: Basis, where: Condition | None, names: tuple[str, ...]) -> dict[Values, Cost]:
         position = {name: i for i, name in enumerate(self._dimensions)}
         passes = compile_condition(where, position) if where else None
         pick = projection(self._dimensions, names)
         found: dict[Values, Cost] = defaultdict(dict)
-        for (cost_center, values), amount in self._direct.items():
+        for (cost_center, values), amount in self._direct[basis].items():
             if passes is None or passes(values):
                 costs = found[pick(values)]
                 costs[cost_center] = CONTEXT.add(costs.get(cost_center, ZERO), amount)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from services.allocator.domain.rule_set import SUSPENSE, Condition, Target
+from services.allocator.domain.rule_set import SUSPENSE, Basis, Condition, Target
 
 Targets = tuple[Target, ...]
 Weights = tuple[tuple[Target, Decimal], ...]
@@ -48,14 +48,15 @@ class FixedPercent:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What a proportional share is taken from: a cost center's direct cost, in the rule set's basis.
+    """What a proportional share is taken from: a cost center's direct cost, in the rule set's basis or in another.
 
-    `received` adds what earlier pools gave to it; `where` counts only charges that meet a condition (received cost is
-    not filtered).
+    `received` adds what earlier pools gave to it, in the rule set's basis; `where` counts only charges that meet a
+    condition (received cost is not filtered).
     """
 
     received: bool = False
     where: Condition | None = None
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,11 +146,9 @@ class Graphs:
                 return FixedPercent(tuple(zip(targets, percents, strict=False)), self.place(draw))
             case "proportional":
                 where = draw(st.sampled_from([None, Leaf("ServiceName", "in", ("s1",))]))
-                return Proportional(
-                    draw(centers),
-                    Base(self.whole and "amounts" in self.kinds and draw(st.booleans()), where),
-                    self.bounds(draw),
-                )
+                received = self.whole and "amounts" in self.kinds and draw(st.booleans())
+                basis: Any = None if received else draw(st.sampled_from([None, "BilledCost", "EffectiveCost"]))
+                return Proportional(draw(centers), Base(received, where, basis), self.bounds(draw))
             case "drivers":
                 drivers = tuple(
                     self.driver(draw, metric) for metric in draw(st.sampled_from([("cpu",), ("cpu", "gb")]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from services.allocator.domain.pool import (
     Base,
@@ -22,7 +22,7 @@ from services.allocator.domain.pool import (
     Weighted,
     Weights,
 )
-from services.allocator.domain.rule_set import SUSPENSE
+from services.allocator.domain.rule_set import SUSPENSE, Basis
 from services.allocator.loading.conditions import read_condition
 from services.allocator.loading.numbers import decimal_of
 from services.allocator.loading.pools.drivers import read_driver, read_drivers, read_rate, read_subjects, read_tiers
@@ -38,10 +38,12 @@ _REST: Final = "write rest: {method: even, targets: all}"
 _FLOOR: Final = "write floor: {percent: 20, method: even, targets: all}"
 _VARIABLE: Final = "write variable: {method: driver, driver: vcpu-hours, targets: all}"
 _BASE: Final = (
-    "write base: direct, base: direct_and_received or base: {where: {column: ServiceName, equals: Amazon EKS}}"
+    "write base: direct, base: direct_and_received, or base: {where: {column: ServiceName, equals: Amazon EKS}}, "
+    "also with basis: EffectiveCost"
 )
 _RATE: Final = "write rate: 0.12, or rates: [{up_to: 100, rate: 0.12}, {rate: 0.1}]"
 _COMBINE: Final[tuple[Literal["shares", "quantities"], ...]] = ("shares", "quantities")
+_BASES: Final[tuple[Basis, ...]] = get_args(Basis)
 _CHOSEN: Final = ("targets", "exclude")
 _BOUNDED: Final = ("min_percent", "max_percent")
 
@@ -106,11 +108,12 @@ def _base(reader: Reader, known: Known) -> Base:
         word = read_word(reader, "base", ("direct", "direct_and_received"), "direct")
         return Base(received=word == "direct_and_received")
     base = Reader(node, reader.problems)
-    base.allow("where")
+    base.allow("where", "basis")
+    if not node.items:
+        reader.problems.add(node.line, "base has neither where nor basis", _BASE)
     where = base.mapping("where", _BASE)
-    if where is None:
-        reader.problems.add(node.line, "base has no where", _BASE)
-    return Base(where=read_condition(where, known.attributes) if where else None)
+    basis = read_word(base, "basis", _BASES, _BASES[0]) if "basis" in node.items else None
+    return Base(where=read_condition(where, known.attributes) if where else None, basis=basis)
 
 
 def _driver(reader: Reader, known: Known) -> Method | None:

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from services.allocator.domain.methods.problems import BoundsOutOfReach, HoldsCredit
-from services.allocator.domain.pool import Base, Bounds, Even, FixedPercent, Pool, Proportional, Weighted
+from services.allocator.domain.pool import (
+    Base,
+    Bounds,
+    Even,
+    FixedPercent,
+    FloorPlusVariable,
+    Pool,
+    Proportional,
+    Weighted,
+)
 from services.allocator.domain.rule_set import SUSPENSE, Leaf
 from tests.unit.allocator.domain.splitting import bucket, cc, ccs, given, lines_of, money, pool_of, split, weights
 
@@ -73,6 +82,15 @@ def test_a_base_may_look_at_some_charges_only_and_at_what_pools_gave() -> None:
     databases = Base(where=Leaf("ServiceName", "in", ("db",)))
 
     assert given([Pool("p", Proportional(ALL, databases))], rows) == money(A="2", B="6")
+
+
+def test_a_base_may_be_in_the_other_basis() -> None:
+    rows = [bucket("A", "0", "1"), bucket("B", "0", "3"), bucket("C", "8", "0"), bucket(None, "8", "0")]
+
+    assert given([Pool("p", Proportional(ALL))], rows) == money(C="8")
+    assert given([Pool("p", Proportional(ALL, Base(basis="EffectiveCost")))], rows) == money(A="2", B="6")
+    both = Pool("p", FloorPlusVariable(Decimal(50), Proportional(ALL), Proportional(ALL, Base(basis="EffectiveCost"))))
+    assert given([both], rows) == money(A="1", B="3", C="4")
 
 
 def test_received_cost_counts_after_the_pools_that_gave_it() -> None:

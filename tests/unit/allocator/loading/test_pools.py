@@ -118,6 +118,8 @@ def test_bases() -> None:
     forms = {
         "direct": Base(), "direct_and_received": Base(received=True),
         "{where: {column: ServiceName, equals: EKS}}": Base(where=Leaf("ServiceName", "in", ("EKS",))),
+        "{basis: EffectiveCost}": Base(basis="EffectiveCost"),
+        "{basis: BilledCost, where: {tag: a, equals: b}}": Base(where=Leaf("tag:a", "in", ("b",)), basis="BilledCost"),
     }  # fmt: skip
 
     for form, base in forms.items():
@@ -179,6 +181,8 @@ def test_policies() -> None:
         (f"{CPU}, max_percent: 101", "max_percent is above 100"),
         ("method: proportional, targets: all, base: received", "unknown base 'received'; choose direct, "),
         ("method: proportional, targets: all, base: {column: ServiceName}", "unknown key 'column'; use only where"),
+        ("method: proportional, targets: all, base: {}", "base has neither where nor basis"),
+        ("method: proportional, targets: all, base: {basis: ListCost}", "unknown basis 'ListCost'; choose Billed"),
         ('method: proportional, targets: ["pool:other"]', "pool other has no direct cost"),
         (AMOUNTS, "rest is missing; write rest: {method: even, targets: all}"),
         (f"{AMOUNTS}, rest: {{method: even}}", "the pool has no targets"),
