@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import rule_sets, stages
+from benchmarks import allocation, rule_sets, stages
 from benchmarks.probes import MemoryWatch
 from synthetic.export import Export, generate
 
@@ -32,6 +32,8 @@ TARGETS = {
 _ROUNDS = 3
 _WHOLE_SECONDS_MAX = 60
 _AGAIN_SECONDS_MAX = 20
+_LARGE_GOALS = {"first": 60, "unchanged": 60, "changed rule": 60}
+_DEFAULT_GOALS = {"changed rule": 5, "simulation": 5}
 
 
 def main() -> int:
@@ -48,6 +50,7 @@ def main() -> int:
     }
     result["deliveries"] = _deliveries(work, arguments.rows)
     result["rules"] = _rules(work)
+    result["allocation"] = _allocation(given, work, arguments.rows)
     result["whole"] = {}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     for rows in (arguments.rows, *((100_000, 3_000_000) if arguments.linear else ())):
@@ -75,6 +78,15 @@ def _rules(work: Path) -> dict[str, Any]:
     found: dict[str, Any] = {count: [rate.as_json() for rate in some] for count, some in rates.items()}
     ratios = [many.per_second / few.per_second for few, many in zip(rates["10"], rates["1000"], strict=True)]
     return found | {"1,000 rules / 10 rules": round(median(ratios), 2)}
+
+
+def _allocation(given: Path, work: Path, rows: int) -> dict[str, Any]:
+    _say(f"the allocation engine on {rows:,} buckets")
+    return {
+        "engine": allocation.engine(rows),
+        "large": allocation.large(work, rows, _say),
+        "default grain": allocation.default_grain(work, given, rows, _say),
+    }
 
 
 def _whole(given: Path, work: Path, rows: int) -> dict[str, Any]:
@@ -113,6 +125,7 @@ def _report(result: dict[str, Any]) -> None:
           f"(goal for 1,000,000: {_AGAIN_SECONDS_MAX} s), peak {again['peak_mb']} MB")  # fmt: skip
     print(f"intake of Parquet / of CSV, rows per second  {result['deliveries']['Parquet / CSV']:.2f}   (goal 1.00)")
     print(f"1,000 rules / 10 rules, events per second    {result['rules']['1,000 rules / 10 rules']:.2f}   (goal 1.00)")
+    _report_allocation(result["allocation"])
     for rows, whole in result["whole"].items():
         total = whole["seconds"]["total"]
         print(
@@ -120,6 +133,20 @@ def _report(result: dict[str, Any]) -> None:
             f"peaks {whole['peak_mb']} MB"
         )
     print(f"goal for 1,000,000 rows: {_WHOLE_SECONDS_MAX} s")
+
+
+def _report_allocation(found: dict[str, Any]) -> None:
+    engine = found["engine"]
+    print(f"{engine['buckets']:,} buckets, {engine['rules']:,} rules, {engine['pools']} pools, "
+          f"{engine['cost_centers']:,} cost centers: {engine['seconds']} s cold ({engine['cpu_seconds']} s of CPU), "
+          f"{engine['lines']:,} lines, peak {engine['peak_mb']} MB")  # fmt: skip
+    for name, goals in (("large", _LARGE_GOALS), ("default grain", _DEFAULT_GOALS)):
+        for kind, one in found[name].items():
+            seconds = one.get("published_seconds", one["seconds"])
+            more = f", {one['changed_lines']:,} of {one['lines']:,} lines published, peak {one['peak_mb']} MB" if (
+                "lines" in one) else ""  # fmt: skip
+            goal = f"   (goal {goals[kind]} s)" if kind in goals else ""
+            print(f"allocation, {name}, {kind}: {seconds:.1f} s{more}{goal}")
 
 
 def _arguments() -> argparse.Namespace:

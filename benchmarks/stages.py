@@ -51,7 +51,7 @@ def measure(given: Path, work: Path, rows: int, say: Callable[[str], None]) -> d
         prepare(stack)
         topic, bootstrap = COSTS.name, stack.bootstrap
         say("intake: file to acknowledged by Kafka")
-        rates["intake"] = _intake(stack, given, rows)
+        rates["intake"] = intake(stack, given, rows)
         say("raw produce of the same bytes")
         recorded = asyncio.run(ceilings.record(bootstrap, topic, COSTS.partitions, _CEILING_EVENTS_MAX))
         rates["raw produce"] = Rate(*asyncio.run(ceilings.produce(bootstrap, "benchmark.produce", recorded)))
@@ -70,7 +70,7 @@ def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path]
     with Stack(work / "rules") as stack:
         stack.start_infrastructure()
         prepare(stack)
-        _intake(stack, given, rows)
+        intake(stack, given, rows)
         for instance, (name, path) in enumerate([*rules.items()] * rounds, 1):
             stack.postgres.drop_database(stack.database)
             stack.postgres.create_database(stack.database)
@@ -96,7 +96,8 @@ def deliveries(given: Path, parquet: Path, work: Path, rows: int) -> dict[str, R
     return rates
 
 
-def _intake(stack: Stack, given: Path, rows: int) -> Rate:
+def intake(stack: Stack, given: Path, rows: int) -> Rate:
+    """Deliver a generated export and wait until its costs are published."""
     stack.start("intake")
     rate = _deliver(stack, given / "focus.csv.gz", "benchmark", rows)
     stack.stop_service("intake")

@@ -10,6 +10,7 @@ import httpx
 
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import Bucket, Buckets
+from services.allocator.domain.lines import Line
 from services.allocator.lens import Lens
 from services.allocator.loading import Bundle, load
 from shared.events import Allocation
@@ -60,8 +61,8 @@ def _cost(i: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def expected(charges: Sequence[dict[str, Any]], document: str = RULES) -> set[tuple[str, Decimal, Decimal]]:
-    """Allocation id and amounts of every line, by the pure function from the charges one by one."""
+def allocated(charges: Sequence[dict[str, Any]], document: str = RULES) -> list[Line]:
+    """What the pure function makes of the charges one by one."""
     loaded = load(bundle(document))
     lens = Lens().with_dimensions(["tag:team"])
     rows = [
@@ -69,8 +70,12 @@ def expected(charges: Sequence[dict[str, Any]], document: str = RULES) -> set[tu
                Decimal(charge["EffectiveCost"]), 1)
         for charge in charges
     ]  # fmt: skip
-    lines = allocate(Buckets(PERIOD, lens.dimensions, rows), loaded.rule_set, loaded.cost_centers)
-    return {(line.allocation_id, line.billed_cost, line.effective_cost) for line in lines}
+    return allocate(Buckets(PERIOD, lens.dimensions, rows), loaded.rule_set, loaded.cost_centers)
+
+
+def expected(charges: Sequence[dict[str, Any]], document: str = RULES) -> set[tuple[str, Decimal, Decimal]]:
+    """Allocation id and amounts of every line, by the pure function."""
+    return {(line.allocation_id, line.billed_cost, line.effective_cost) for line in allocated(charges, document)}
 
 
 def _value(charge: dict[str, Any], dimension: str) -> str | None:
