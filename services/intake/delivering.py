@@ -31,7 +31,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import duckdb
 import pyarrow as pa
 from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
@@ -42,8 +41,6 @@ from services.intake.archive import Archive
 from services.intake.destination import Destination, destination
 from services.intake.domain.delivery import UNFINISHED, State
 from services.intake.domain.styles import (
-    OlderThanInForce,
-    SameFileTwice,
     Style,
     check_age,
     check_files_differ,
@@ -51,12 +48,11 @@ from services.intake.domain.styles import (
 )
 from services.intake.domain.tags import Normalisation
 from services.intake.letters import settle_letters
-from services.intake.overflow import SumTooLarge, largest_sum
 from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
 from services.intake.publishing import CostPublisher
 from services.intake.quality.assessing import Assessment
-from services.intake.reading.errors import IntakeRefusal
 from services.intake.records import outgoing_delivery
+from services.intake.refusing import REFUSALS, UNREADABLE, why_refused
 from services.intake.republishing import Republisher
 from services.intake.settling import Settling
 from services.intake.spool import Part, Spool
@@ -193,14 +189,11 @@ class Worker:
         try:
             with metrics.READ_SECONDS.time():
                 prepared, assessed = await self._read_and_plan(delivery, preparation)
-        except (IntakeRefusal, OlderThanInForce, SameFileTwice) as error:
-            await self._refuse(delivery, str(error))
-        except duckdb.OutOfRangeException:
-            spool = self._archive.spool(delivery.delivery_id)
-            await self._refuse(delivery, str(SumTooLarge(await asyncio.to_thread(largest_sum, spool))))
-        except (duckdb.Error, pa.ArrowException) as error:
-            log.exception("unreadable", delivery_id=delivery.delivery_id)
-            await self._refuse(delivery, f"the files can't be read: {str(error).partition(chr(10))[0]}")
+        except REFUSALS as error:
+            if isinstance(error, UNREADABLE):
+                log.exception("unreadable", delivery_id=delivery.delivery_id)
+            spool, rows = preparation.spool.directory, preparation.reading.rows
+            await self._refuse(delivery, await asyncio.to_thread(why_refused, error, spool, rows))
         else:
             failpoints.reach("intake.planned")
             await self._settling.settle(delivery, preparation, prepared, assessed)

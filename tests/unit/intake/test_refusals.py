@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from services.intake import preparing
 from services.intake.reading import IntakeRefusal, check_file
 from services.intake.reading import errors as e
+from services.intake.refusing import REFUSALS, why_refused
 from tests.unit.intake.desk import Desk
 from tests.unit.intake.exports import charge, write_csv
 
@@ -220,3 +223,16 @@ def test_a_file_of_bad_rows_only(tmp_path: Path) -> None:
     outcome = Desk(tmp_path / "data").deliver(write_csv(tmp_path / "a.csv", [charge(1, BilledCost="?")] * 3))
     assert (outcome.events, outcome.reading.rejected, outcome.prepared.snapshot) == ([], 3, [])
     assert [one.line for one in outcome.rejections] == [2, 3, 4]
+
+
+def test_a_delivery_that_memory_does_not_suffice_for_is_told_its_rows_and_how_to_split_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "PLANNING_MEMORY", "1MB")
+    desk = Desk(tmp_path / "data")
+    with pytest.raises(REFUSALS) as caught:
+        desk.deliver(write_csv(tmp_path / "a.csv", [charge(n) for n in range(30_000)]))
+    said = why_refused(caught.value, tmp_path, 30_000)
+    assert "30,000 rows are too many" in said
+    assert "split the export by billing account or month" in said
+    assert "can't be read" in why_refused(pa.ArrowInvalid("x"), tmp_path, 1)
