@@ -36,7 +36,7 @@ COMMANDS = (
           "Cost and Usage file, `x_` columns last."),
     Named("intake", DAILY, "services.intake.commands:intake",
           "Deliveries: what comes in, how good it is, and what is held."),
-    Named("rules", DAILY, "services.allocator.cli:rules",
+    Named("rules", DAILY, "services.allocator.commands.rules:rules",
           "Rule sets: check, simulate, apply, show."),
     Named("allocations", DAILY, "services.allocator.commands.allocations:allocations",
           "Show what each cost center gets of a billing period, line by line, and by which rule."),

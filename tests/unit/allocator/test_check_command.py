@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from services.allocator.cli import rules
+from services.allocator.commands.rules import rules
 
 CENTERS = "cost_center_id,name\nCC-1,One\nCC-2,Two\n"
 DOCUMENT = """\
