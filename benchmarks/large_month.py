@@ -113,7 +113,7 @@ _KINDS: tuple[Callable[[int, list[str], random.Random], dict[str, Any]], ...] = 
     lambda number, some, _: {"method": "even", "targets": [*some, f"pool:p{number + 1}"]},
     lambda _, some, chance: {"method": "weighted", "targets": {name: chance.randrange(1, 100) for name in some}},
     lambda _, some, __: {
-        "method": "proportional", "targets": some, "min_percent": "0.5", "max_percent": 20, "when_zero": "even",
+        "method": "proportional", "targets": some, "min_percent": "0.5", "when_zero": "even",
     },
     lambda _, some, __: {"method": "driver", "targets": some, "driver": "cpu"},
     lambda _, some, __: {"method": "driver", "targets": some, "drivers": [{"metric": "cpu"}, {"metric": "gb"}]},

@@ -1,9 +1,10 @@
-"""Cost events on other partitions, in another order: on the real Kafka, the same allocations and the same invoices."""
+"""Cost events on other partitions, in another order, and other rules before: the same allocations and invoices."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from apportion.run import Job, Outcome, Steps
@@ -119,6 +121,8 @@ def test_partition_and_order_of_cost_events_change_nothing(shared_stack: Stack, 
         job = job_of(given, tmp_path / "out-shuffled")
         outcome = _consumed(stack, job, moved, deliveries, straight.topics[PROVIDER_INVOICES.name])
         found = _ended(stack, job, outcome)
+    versions = {decode(Allocation, value).rule_set_version for value in found.topics[ALLOCATIONS.name]}
+    assert len(versions) == 2, "there was a preview by other rules"
 
     assert found.figures == straight.figures
     assert found.files == straight.files
@@ -128,7 +132,7 @@ def test_partition_and_order_of_cost_events_change_nothing(shared_stack: Stack, 
 def _consumed(
     stack: Stack, job: Job, events: list[CostEvent], deliveries: list[Delivery], invoices: list[bytes]
 ) -> Outcome:
-    """Take the events through everything behind intake."""
+    """Take the events through everything behind intake, with a preview by fewer rules before the job's own."""
     stack.start_infrastructure()
     prepare(stack)
     for service in _CONSUMERS:
@@ -136,11 +140,26 @@ def _consumed(
     outcome = Outcome()
     with ExitStack() as connections:
         services = {name: connections.enter_context(Remote(name, stack.url(name))) for name in _CONSUMERS}
-        services["allocator"].post(
-            "/v1/rule-sets", job.bundle | {"applied_by": job.prepared_by, "approved_by": job.approved_by}
-        )
+        people = {"applied_by": job.prepared_by, "approved_by": job.approved_by}
+        fewer = job.bundle | {"document": _with_one_rule_less(job.bundle["document"])}
+        version = services["allocator"].post("/v1/rule-sets", fewer | people)["version"]
         asyncio.run(_publish(stack, events, deliveries, invoices))
+        _wait_for_run(services["allocator"], version)
+        services["allocator"].post("/v1/rule-sets", job.bundle | people)
         steps = Steps(job, services, outcome, lambda _: None, lambda: None)
         for period in sorted({total.billing_period for one in deliveries for total in one.snapshot}):
             steps.close(period)
     return outcome
+
+
+def _with_one_rule_less(document: str) -> str:
+    rules = yaml.safe_load(document)
+    rules["rules"].pop()
+    return yaml.safe_dump(rules, sort_keys=False)
+
+
+def _wait_for_run(allocator: Remote, version: str) -> None:
+    deadline = time.monotonic() + 60
+    while not any(run["rule_set_version"] == version for run in allocator.get("/v1/runs")["runs"]):
+        assert time.monotonic() < deadline, allocator.get("/v1/runs")
+        time.sleep(0.05)
