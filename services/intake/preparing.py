@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from services.intake.archive import Archive, sync
 from services.intake.domain.delivery import ArchivedFile, Scope
@@ -30,7 +31,7 @@ from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
 from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retractions
 from services.intake.spool import Part, Spool
-from services.intake.work import PLANNING_MEMORY, Work
+from services.intake.work import READING_MEMORY, Work, planning_memory
 from shared.events import DeliveredFile, Totals
 
 KEY_COLUMNS = (
@@ -121,7 +122,7 @@ class Preparation:
         """
         shutil.rmtree(self.spool.directory, ignore_errors=True)
         self.spool.directory.mkdir(parents=True)
-        with Work(self.spool.database, fresh=True) as work:
+        with Work(self.spool.database, fresh=True, memory=READING_MEMORY) as work:
             facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
             read = set(known)
             for file, fact in zip(files, facts, strict=True):
@@ -136,7 +137,8 @@ class Preparation:
 
     def plan(self, in_force: Sequence[InForce]) -> Prepared:
         """Compare with the rows in force, write retractions, number all events."""
-        with Work(self.spool.database, memory=PLANNING_MEMORY) as work:
+        rows = max(self.reading.accepted, sum(pq.read_metadata(former.path).num_rows for former in in_force))
+        with Work(self.spool.database, memory=planning_memory(rows)) as work:
             for former in in_force:
                 work.add_former(former.path, former.billing_account_ids, self._style)
             if self._style is Style.APPEND:
