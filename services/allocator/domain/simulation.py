@@ -28,12 +28,6 @@ class Amounts:
         """Both together."""
         return CONTEXT.add(self.direct, self.shared)
 
-    def plus(self, amount: Decimal, *, shared: bool) -> Amounts:
-        """With one more line."""
-        if shared:
-            return Amounts(self.direct, CONTEXT.add(self.shared, amount))
-        return Amounts(CONTEXT.add(self.direct, amount), self.shared)
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -108,13 +102,18 @@ def _changes(
 def _sums(
     lines: Iterable[Line], basis: Basis, names: Callable[[Line], Iterable[str]]
 ) -> dict[tuple[str, str], Amounts]:
-    found: dict[tuple[str, str], Amounts] = {}
+    """Direct and shared cost by currency and name."""
+    found: dict[tuple[str, str], list[Decimal]] = {}
+    billed, add = basis == "BilledCost", CONTEXT.add
     for line in lines:
-        amount = line.billed_cost if basis == "BilledCost" else line.effective_cost
+        flow = line.flow
+        amount, shared = line.billed_cost if billed else line.effective_cost, bool(flow.path)
         for name in names(line):
-            key = (line.flow.currency, name)
-            found[key] = found.get(key, Amounts()).plus(amount, shared=bool(line.flow.path))
-    return found
+            sums = found.get((flow.currency, name))
+            if sums is None:
+                sums = found[flow.currency, name] = [ZERO, ZERO]
+            sums[shared] = add(sums[shared], amount)
+    return {key: Amounts(*sums) for key, sums in found.items()}
 
 
 def _totals(cost_centers: Iterable[Change]) -> tuple[Total, ...]:
