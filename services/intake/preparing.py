@@ -31,7 +31,7 @@ from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
 from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retractions
 from services.intake.spool import Part, Spool
-from services.intake.work import Work, planning_memory
+from services.intake.work import READING_MEMORY, Work, planning_memory
 from shared.events import DeliveredFile, Totals
 
 KEY_COLUMNS = (
@@ -122,7 +122,7 @@ class Preparation:
         """
         shutil.rmtree(self.spool.directory, ignore_errors=True)
         self.spool.directory.mkdir(parents=True)
-        with Work(self.spool.database, fresh=True) as work:
+        with Work(self.spool.database, fresh=True, memory=READING_MEMORY) as work:
             facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
             read = set(known)
             for file, fact in zip(files, facts, strict=True):

@@ -21,6 +21,8 @@ from services.intake.spool import Part
 from shared.events import Totals
 
 _MEMORY: Final = "96MB"
+READING_MEMORY: Final = "48MB"
+"""Adding keys takes no longer with less, and the parsers beside it are what needs memory then."""
 _FEW_ROWS: Final = 3_000_000
 _KEYS_AT_ONCE: Final = 50_000
 _PLANNED_AT_ONCE: Final = 50_000
