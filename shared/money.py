@@ -135,6 +135,17 @@ def text(amount: Decimal) -> str:
     return "0" if plain in {"-0", ""} else plain
 
 
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """An amount in the currency's minor unit, half even, for reading only; a zero has no sign."""
+    found = round_half_even(amount, minor_unit(currency))
+    return found or found.copy_abs()
+
+
+def readable(amount: str, currency: str) -> str:
+    """A document's exact amount as people read it: `rounded`, with commas between thousands."""
+    return f"{rounded(Decimal(amount), currency):,f}"
+
+
 def minor_text(amount: Decimal, currency: str) -> str:
     """Write an amount with exactly the currency's minor-unit digits (`412.07`, JPY `412`).
 

@@ -5,7 +5,8 @@ For simulations and explanations without a running stack, and for dimensions tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,19 +32,29 @@ def archived_buckets(archive: Path, billing_period: str, dimensions: Sequence[st
         ArchiveUnreadable: if the directory is no whole archive. NoCosts: if nothing is in force for the period.
     """
     names = (*GRAIN, *(name for name in dict.fromkeys(dimensions) if name not in GRAIN))
-    rows = in_force(archive, billing_period)
-    if not rows:
-        raise NoCosts(f"nothing is in force for {billing_period} in {archive}: was that month delivered?")
     columns = ", ".join(expression(name) for name in names)
-    with duckdb.connect(config={"memory_limit": _MEMORY}) as connection:
-        source = rows_view(connection, rows)
+    with archived_rows(archive, billing_period) as (connection, source):
         found = connection.execute(
             f"SELECT {columns}, sum(BilledCost), sum(EffectiveCost), count(*) FROM {source} GROUP BY ALL"  # noqa: S608
         )
         return Buckets(billing_period, names, [_bucket(row) for row in found.fetchall()])
 
 
-def rows_view(connection: duckdb.DuckDBPyConnection, rows: Sequence[RowsInForce]) -> str:
+@contextmanager
+def archived_rows(archive: Path, billing_period: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+    """Ask a billing period's rows in force by SQL: a connection, and the name of the view that has them. Blocking.
+
+    Raises:
+        ArchiveUnreadable: if the directory is no whole archive. NoCosts: if nothing is in force for the period.
+    """
+    rows = in_force(archive, billing_period)
+    if not rows:
+        raise NoCosts(f"nothing is in force for {billing_period} in {archive}: was that month delivered?")
+    with duckdb.connect(config={"memory_limit": _MEMORY}) as connection:
+        yield connection, _view(connection, rows)
+
+
+def _view(connection: duckdb.DuckDBPyConnection, rows: Sequence[RowsInForce]) -> str:
     """Make the rows in force a view; returns its name."""
     parts = []
     for path, accounts in rows:

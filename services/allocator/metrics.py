@@ -56,11 +56,11 @@ def show_key_figures(found: dict[str, Any]) -> None:
         SUSPENSE_DAYS.labels(period, currency).set(one["suspense_days"] or 0)
         if one["allocated_percent"] is None:
             continue
-        ALLOCATED_RATIO.labels(period, currency).set(float(one["allocated_percent"]) / 100)
+        show_amount(ALLOCATED_RATIO.labels(period, currency), Decimal(one["allocated_percent"]) / 100)
         for kind in ("direct", "shared", "suspense"):
-            COST_RATIO.labels(period, currency, kind).set(float(one[f"{kind}_percent"]) / 100)
+            show_amount(COST_RATIO.labels(period, currency, kind), Decimal(one[f"{kind}_percent"]) / 100)
         for tag in one["tags"]:
-            TAGGED_RATIO.labels(period, currency, tag["tag"]).set(float(tag["percent"]) / 100)
+            show_amount(TAGGED_RATIO.labels(period, currency, tag["tag"]), Decimal(tag["percent"]) / 100)
 
 
 def show(run: AllocationRun, seconds: float) -> None:

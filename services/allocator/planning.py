@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator.domain.buckets import Bucket, Buckets
 from services.allocator.domain.dimensions import dimensions_used
-from services.allocator.domain.drivers import Drivers, Window
+from services.allocator.domain.drivers import NO_DRIVERS, Drivers, Window
 from services.allocator.domain.metrics_used import metrics_used
 from services.allocator.domain.rule_set import RuleSet
 from services.allocator.lens import Lens
@@ -137,6 +137,12 @@ async def with_costs(conn: AsyncConnection, inputs: Inputs, deliveries: Sequence
     return Plan(inputs, Buckets(inputs.billing_period, inputs.lens.dimensions, rows), costs)
 
 
+async def drivers_for(conn: AsyncConnection, rule_set: RuleSet, billing_period: str) -> Drivers:
+    """The measurements that a run of some rules would look at now."""
+    measured = await measured_for(conn, rule_set, billing_period)
+    return measured.drivers if measured else NO_DRIVERS
+
+
 async def measured_for(conn: AsyncConnection, rule_set: RuleSet, billing_period: str) -> Measured | None:
     """What the rules may look at of the drivers; None if they look at none."""
     used = metrics_used(rule_set)
@@ -179,10 +185,13 @@ async def load_version(conn: AsyncConnection, version: str) -> LoadedRuleSet:
     if cached is None:
         bundle = await rule_sets.bundle(conn, version)
         assert bundle is not None, f"rule set {version} was applied and is not in the table"
-        _CACHE.clear()
+        if len(_CACHE) >= _CACHED_MAX:
+            del _CACHE[next(iter(_CACHE))]
         cached = _CACHE[version] = await asyncio.to_thread(load, bundle)
     return cached
 
 
 _CACHE: dict[str, LoadedRuleSet] = {}
-"""The rule set of the last run: a version never changes."""
+"""The rule sets asked for last: a version never changes."""
+
+_CACHED_MAX: Final = 4

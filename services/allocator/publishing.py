@@ -31,11 +31,12 @@ from shared.money import ZERO, text
 from shared.publisher import Outgoing, cloud_event_headers
 
 SERVICE: Final = "allocator"
-_ORIGIN: Final = (
+ORIGIN: Final = (
     "issuer", "invoice_id", "service_provider", "service_name", "billing_account_id", "sub_account_id",
     "charge_category", "charge_class",
 )  # fmt: skip
-assert len(_ORIGIN) == len(GRAIN) - 1
+"""The fields of a line's origin, in the order of `GRAIN` without the currency."""
+assert len(ORIGIN) == len(GRAIN) - 1
 _REVISION: Final = b'"revision":1,'
 _RUN_ID: Final = b'"run_id":""'
 _LINE_HEADERS: Final = tuple(
@@ -87,7 +88,7 @@ def _fields(line: Line, rule_set: str, version: str) -> dict[str, Any]:
         "allocation_id": line.allocation_id, "revision": 1, "run_id": "", "billing_period": flow.billing_period,
         "currency": flow.currency, "cost_center": line.cost_center, "kind": line.kind,
         "billed_cost": text(line.billed_cost), "effective_cost": text(line.effective_cost),
-        "origin": dict(zip(_ORIGIN, flow.origin, strict=True)), "rule_id": flow.rule_id, "rule_set": rule_set,
+        "origin": dict(zip(ORIGIN, flow.origin, strict=True)), "rule_id": flow.rule_id, "rule_set": rule_set,
         "rule_set_version": version,
     } | _share(line.share)  # fmt: skip
     if flow.method is not None:
@@ -136,7 +137,7 @@ def line_of(body: bytes) -> Line:
     found = decode(Allocation, body)
     steps = (Step(step.pool, step.method, _share_of(step)) for step in found.trace)
     flow = Flow(
-        found.billing_period, found.currency, tuple(getattr(found.origin, name) for name in _ORIGIN), found.rule_id,
+        found.billing_period, found.currency, tuple(getattr(found.origin, name) for name in ORIGIN), found.rule_id,
         tuple(found.path), found.method, found.leg or "", tuple(found.partition.items()), tuple(steps),
     )  # fmt: skip
     return Line(

@@ -11,10 +11,9 @@ from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import Buckets
 from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.dimensions import dimensions_used
-from services.allocator.domain.drivers import NO_DRIVERS
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.loading import LoadedRuleSet
-from services.allocator.planning import measured_for
+from services.allocator.planning import drivers_for
 from services.allocator.store import buckets, lenses, records
 from shared.errors import Reject
 
@@ -66,8 +65,7 @@ async def _try(conn: AsyncConnection, row: lenses.LensRow, billing_period: str, 
     costs = Buckets(
         billing_period, row.lens.dimensions, await buckets.of_period(conn, row.lens.lens_id, billing_period)
     )
-    measured = await measured_for(conn, loaded.rule_set, billing_period)
-    drivers = measured.drivers if measured else NO_DRIVERS
+    drivers = await drivers_for(conn, loaded.rule_set, billing_period)
     try:
         await asyncio.to_thread(allocate, costs, loaded.rule_set, loaded.cost_centers, drivers)
     except CannotDivide as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake import store
@@ -35,12 +36,12 @@ def _style(delivery: StoredDelivery) -> Literal["overwrite", "append", "withdraw
 
 async def unnoted(conn: AsyncConnection, archive: Archive) -> list[StoredDelivery]:
     """Completed deliveries that an earlier version of the program, or a restored archive, has no note of."""
-    query = deliveries.select().where(deliveries.c.state == State.COMPLETE)
+    query = select(deliveries.c.delivery_id).where(deliveries.c.state == State.COMPLETE)
     return [
         found
-        for row in await conn.execute(query)
-        if not archive.says_what_is_in_force(row.delivery_id)
-        if (found := await store.find(conn, row.delivery_id)) is not None
+        for delivery_id in await conn.scalars(query)
+        if not archive.says_what_is_in_force(delivery_id)
+        if (found := await store.find(conn, delivery_id)) is not None
     ]
 
 

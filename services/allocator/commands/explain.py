@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.allocator.simulating.page import rounded
+from shared.money import readable
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
 from shared.terminal import table as new_table
 
@@ -69,7 +69,7 @@ def _print_change(found: dict[str, Any]) -> None:
     for one in found["changes"]:
         currency = one["currency"]
         amounts = (one["before"], *one["parts"].values(), one["after"])
-        table.add_row(currency, *(f"{rounded(amount, currency):,f}" for amount in amounts))
+        table.add_row(currency, *(readable(amount, currency) for amount in amounts))
     out.print(table)
 
 
@@ -137,7 +137,7 @@ def _print_summary(found: dict[str, Any]) -> None:
         share, currency = entry["share"], entry["currency"]
         table.add_row(
             entry["kind"], entry["rule_id"], entry["what"], f"{Decimal(share['ratio']) * 100:.2f} %" if share else "",
-            f"{rounded(entry['amount'], currency):,f}", currency, str(entry["lines"]), entry["largest_line"],
+            readable(entry['amount'], currency), currency, str(entry["lines"]), entry["largest_line"],
         )  # fmt: skip
     out.print(table)
 

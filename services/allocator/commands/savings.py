@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.allocator.simulating.page import rounded
+from shared.money import readable
 from shared.terminal import Json, ServiceCommands, out, print_json
 from shared.terminal import table as new_table
 
@@ -29,6 +29,6 @@ def savings_command(
         currency = one["currency"]
         amounts = (one["contracted_cost"], one["effective_cost"], one["savings"], one["unused_cost"])
         table.add_row(
-            one["commitment_name"], one["owner"], *(f"{rounded(amount, currency):,f}" for amount in amounts), currency
+            one["commitment_name"], one["owner"], *(readable(amount, currency) for amount in amounts), currency
         )
     out.print(table)

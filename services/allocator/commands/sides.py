@@ -53,11 +53,15 @@ def side_of(period: str, rules: Path | None = None, drivers: Path | None = None)
 
 def measured(file: Path | None) -> Drivers:
     """The measurements of a CSV file, none without one; ends the command if it can't be read."""
+    return drivers_of(read_measurement(row).measurement for row in (measurements_at(file) if file else ()))
+
+
+def measurements_at(file: Path) -> list[dict[str, Any]]:
+    """The measurements of a CSV file, ready to send; ends the command if it can't be read."""
     try:
-        rows = read_csv(file) if file else []
+        return read_csv(file)
     except DocumentInvalid as error:
         fail(f"{file} can't be used:\n{error}", BAD_USAGE)
-    return drivers_of(read_measurement(row).measurement for row in rows)
 
 
 def _newest_run(period: str) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from typing import Annotated, Any
 import typer
 
 from services.allocator.archived_costs import NoCosts
-from services.allocator.commands.drivers import read_csv
-from services.allocator.commands.sides import bundle_at, loaded, measured
+from services.allocator.commands.sides import bundle_at, loaded, measured, measurements_at
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.loading import Bundle
 from services.allocator.simulating.moving import MoveInvalid, moved, read_move
-from services.allocator.simulating.page import rounded, simulation_page
+from services.allocator.simulating.page import simulation_page
 from services.allocator.simulating.simulate import Side, simulate_archive
 from shared.archive import ArchiveUnreadable
+from shared.money import readable
 from shared.terminal import BAD_USAGE, BLOCKED, ServiceCommands, err, fail, out
 from shared.terminal import table as new_table
 
@@ -124,8 +124,7 @@ def _from_stack(period: str, after: Bundle, against: str | None, changes: Path |
     if against is not None:
         body["against"] = bundle_at(Path(against)).as_json() if Path(against).exists() else against
     if changes is not None:
-        measured(changes)
-        body["change_drivers"] = read_csv(changes)
+        body["change_drivers"] = measurements_at(changes)
     answer: dict[str, Any] = _ALLOCATOR.post("/v1/simulations", body)
     return answer
 
@@ -152,7 +151,7 @@ def _print(document: dict[str, Any]) -> None:
     names = [f"{document[side]['rule_set']} {document[side]['version'][:12]}" for side in ("after", "before")]
     out.print(f"{document['billing_period']}: {' instead of '.join(names)}, {document['basis']}", soft_wrap=True)
     for total in document["totals"]:
-        amounts = {key: _rounded(value, total["currency"]) for key, value in total.items() if key != "currency"}
+        amounts = {key: readable(value, total["currency"]) for key, value in total.items() if key != "currency"}
         out.print(
             f"{total['currency']}: {amounts['total']} in all, {amounts['moved']} changes hands, suspense "
             f"{amounts['suspense_before']} -> {amounts['suspense_after']}", soft_wrap=True,
@@ -166,13 +165,9 @@ def _print(document: dict[str, Any]) -> None:
             for one in rows:
                 currency = one["currency"]
                 table.add_row(
-                    one[key], *(_rounded(one[name], currency) for name in ("before", "after", "change")), currency
+                    one[key], *(readable(one[name], currency) for name in ("before", "after", "change")), currency
                 )
             out.print(table)
     changed = sum(one["before"] != one["after"] for one in document["cost_centers"])
     lines = document["lines"]
     out.print(f"{changed} cost centers pay more or less; {lines['changed']} of {lines['after']} lines change")
-
-
-def _rounded(amount: str, currency: str) -> str:
-    return f"{rounded(amount, currency):,f}"

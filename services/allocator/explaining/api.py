@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.api import Period
 from services.allocator.domain.drivers import Drivers
-from services.allocator.explaining.archive_api import drivers_seen, rule_set_of
+from services.allocator.explaining.archive_api import drivers_seen, line_of
 from services.allocator.explaining.context import with_context
 from services.allocator.explaining.explanation import explain, summarise
 from services.allocator.loading import LoadedRuleSet
+from services.allocator.planning import load_version
 from services.allocator.store import allocations
 from shared.events import Allocation, AllocationRun, decode
 from shared.http import ApiError
@@ -26,10 +27,7 @@ def add_explanation_routes(api: FastAPI, engine: AsyncEngine) -> None:
     async def explain_line(allocation_id: str) -> dict[str, Any]:
         """How a line came to its amount: the rule, each pool on the way with its share, who else got what."""
         async with engine.connect() as conn:
-            bodies = await allocations.bodies(conn, [allocation_id])
-            if not bodies:
-                raise ApiError(404, "unknown-allocation", f"there is no allocation {allocation_id!r}")
-            line = decode(Allocation, bodies[0])
+            line = await line_of(conn, allocation_id)
             if line.withdrawn:
                 run = f"run {line.run_id}"
                 raise ApiError(409, "withdrawn", f"allocation {allocation_id} was withdrawn by {run}: nothing is left")
@@ -60,7 +58,7 @@ async def _lines(conn: AsyncConnection, period: str, cost_center: str | None = N
 
 async def _context(conn: AsyncConnection, line: Allocation) -> tuple[LoadedRuleSet, Drivers]:
     """The rule set of a line, and the measurements as the run that wrote it saw them."""
-    loaded = await rule_set_of(conn, line.rule_set_version)
+    loaded = await load_version(conn, line.rule_set_version)
     body = await allocations.run_body(conn, line.run_id)
     assert body is not None, f"run {line.run_id} wrote a line and is not in the table"
     return loaded, await drivers_seen(conn, loaded, line.billing_period, decode(AllocationRun, body))

@@ -19,9 +19,10 @@ from services.allocator.domain.metrics_used import metrics_used
 from services.allocator.explaining.change import Month, change_of
 from services.allocator.explaining.rows import provider_rows
 from services.allocator.explaining.savings import savings
-from services.allocator.loading import LoadedRuleSet, load
+from services.allocator.loading import LoadedRuleSet
+from services.allocator.planning import load_version
 from services.allocator.simulating.simulate import Side
-from services.allocator.store import allocations, drivers, rule_sets
+from services.allocator.store import allocations, drivers
 from shared.archive import ArchiveUnreadable
 from shared.events import Allocation, AllocationRun, decode
 from shared.http import ApiError
@@ -48,11 +49,8 @@ def add_archive_routes(api: FastAPI, engine: AsyncEngine, archive: Path | None) 
     async def list_provider_rows(allocation_id: str, rows: Rows = 20) -> dict[str, Any]:
         """The provider's rows behind a line, and what all of them add up to: what the line's rule took."""
         async with engine.connect() as conn:
-            bodies = await allocations.bodies(conn, [allocation_id])
-            if not bodies:
-                raise ApiError(404, "unknown-allocation", f"there is no allocation {allocation_id!r}")
-            line = decode(Allocation, bodies[0])
-            loaded = await rule_set_of(conn, line.rule_set_version)
+            line = await line_of(conn, allocation_id)
+            loaded = await load_version(conn, line.rule_set_version)
         return await asked(provider_rows, _there(archive), loaded, line, rows)
 
     @api.get("/v1/changes", tags=["allocations"])
@@ -84,15 +82,16 @@ async def _month(conn: AsyncConnection, period: str) -> Month:
     if latest is None:
         raise ApiError(409, "no-run", f"there is no allocation run of {period} yet")
     run = decode(AllocationRun, latest[1])
-    loaded = await rule_set_of(conn, run.rule_set_version)
+    loaded = await load_version(conn, run.rule_set_version)
     return Month(period, Side(loaded, await drivers_seen(conn, loaded, period, run)))
 
 
-async def rule_set_of(conn: AsyncConnection, version: str) -> LoadedRuleSet:
-    """A rule set that was run."""
-    bundle = await rule_sets.bundle(conn, version)
-    assert bundle is not None, f"rule set {version} was run and is not in the table"
-    return await run_in_threadpool(load, bundle)
+async def line_of(conn: AsyncConnection, allocation_id: str) -> Allocation:
+    """The newest revision of a line."""
+    bodies = await allocations.bodies(conn, [allocation_id])
+    if not bodies:
+        raise ApiError(404, "unknown-allocation", f"there is no allocation {allocation_id!r}")
+    return decode(Allocation, bodies[0])
 
 
 async def drivers_seen(conn: AsyncConnection, loaded: LoadedRuleSet, period: str, run: AllocationRun) -> Drivers:

@@ -18,15 +18,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import duckdb
-
-from services.allocator.archived_costs import NoCosts, expression, rows_view
+from services.allocator.archived_costs import archived_rows, expression
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets, Values
 from services.allocator.domain.lines import Line
 from services.allocator.domain.rule_set import CHARGE_DAY, Basis
 from services.allocator.simulating.simulate import Side, dimensions_of
-from shared.archive import in_force
 from shared.money import CONTEXT, SCALE, ZERO, from_units, text
 
 PARTS: Final = ("rule", "driver", "one_off", "volume", "price")
@@ -104,13 +101,9 @@ def _dimensions(*sides: Side) -> tuple[str, ...]:
 
 
 def _rows(archive: Path, billing_period: str, names: Sequence[str]) -> list[_Row]:
-    rows = in_force(archive, billing_period)
-    if not rows:
-        raise NoCosts(f"nothing is in force for {billing_period} in {archive}: was that month delivered?")
     columns = [*map(expression, names), *(f'CAST("{name}" AS VARCHAR)' for name in _APART)]
     end = len(names)
-    with duckdb.connect(config={"memory_limit": "512MB"}) as connection:
-        source = rows_view(connection, rows)
+    with archived_rows(archive, billing_period) as (connection, source):
         query = f"""SELECT {", ".join(columns)}, {_ONE_OFF}, {_QUANTITY}, sum(BilledCost), sum(EffectiveCost)
             FROM {source} GROUP BY ALL"""  # noqa: S608
         return [

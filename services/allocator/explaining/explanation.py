@@ -14,6 +14,9 @@ import msgspec
 from shared.events import Allocation
 from shared.money import CONTEXT, ZERO, text
 
+DETAIL: Final = frozenset({"service_name", "sub_account_id"})
+"""What a pool that does not keep the detail drops of an origin."""
+
 _TAKERS: Final = 20
 _RATIO: Final = Decimal("1e-18")
 
@@ -120,7 +123,7 @@ def same_origin(one: Allocation, line: Allocation, number: int) -> bool:
     return all(
         getattr(one.origin, name) == getattr(line.origin, name)
         for name in line.origin.__struct_fields__
-        if name not in {"service_name", "sub_account_id"}
+        if name not in DETAIL
     )
 
 

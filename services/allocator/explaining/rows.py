@@ -8,23 +8,18 @@ from typing import Any, Final
 
 import duckdb
 
-from services.allocator.archived_costs import NoCosts, expression, rows_view, text
+from services.allocator.archived_costs import archived_rows, expression, text
 from services.allocator.domain.assign import Decision, assigner
 from services.allocator.domain.buckets import GRAIN
 from services.allocator.domain.conditions import rule_dimensions
 from services.allocator.domain.rule_set import Divided, Target
-from services.allocator.explaining.explanation import Sums, detail_dropped_at
+from services.allocator.explaining.explanation import DETAIL, Sums, detail_dropped_at
 from services.allocator.loading import LoadedRuleSet
-from shared.archive import in_force
+from services.allocator.publishing import ORIGIN
 from shared.events import Allocation
 from shared.money import CONTEXT, ZERO
 from shared.money import text as amount_text
 
-_ORIGIN: Final = (
-    "issuer", "invoice_id", "service_provider", "service_name", "billing_account_id", "sub_account_id",
-    "charge_category", "charge_class",
-)  # fmt: skip
-_DETAIL: Final = ("service_name", "sub_account_id")
 _SHOWN: Final = (
     "charge_day", "ServiceName", "SubAccountId", "ResourceId", "ChargeDescription", "ConsumedQuantity", "ConsumedUnit",
     "row_hash",
@@ -41,16 +36,13 @@ def provider_rows(archive: Path, loaded: LoadedRuleSet, line: Allocation, most: 
     Raises:
         ArchiveUnreadable, NoCosts: if the archive does not have the month.
     """
-    rows = in_force(archive, line.billing_period)
-    if not rows:
-        raise NoCosts(f"nothing is in force for {line.billing_period} in {archive}")
     used = rule_dimensions(loaded.rule_set)
     assign = assigner(loaded.rule_set, loaded.cost_centers, used)
     taken = _taken(line)
     shown: list[dict[str, Any]] = []
     sums, count = Sums(ZERO, ZERO), 0
-    with duckdb.connect(config={"memory_limit": "512MB"}) as connection:
-        for values, row in _candidates(connection, rows_view(connection, rows), line, used):
+    with archived_rows(archive, line.billing_period) as (connection, source):
+        for values, row in _candidates(connection, source, line, used):
             if not taken(assign(values)):
                 continue
             billed, effective = row["BilledCost"], row["EffectiveCost"]
@@ -68,8 +60,8 @@ def _candidates(
     collapsed = detail_dropped_at(line) is not None
     wanted = {GRAIN[0]: line.currency} | {
         column: getattr(line.origin, name)
-        for column, name in zip(GRAIN[1:], _ORIGIN, strict=True)
-        if not (collapsed and name in _DETAIL)
+        for column, name in zip(GRAIN[1:], ORIGIN, strict=True)
+        if not (collapsed and name in DETAIL)
     }
     tests = " AND ".join(f"{expression(name)} IS NOT DISTINCT FROM {_literal(value)}" for name, value in
                          (wanted | line.partition).items())  # fmt: skip

@@ -12,15 +12,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-
-from services.allocator.archived_costs import NoCosts, expression, rows_view
+from services.allocator.archived_costs import archived_rows, expression
 from services.allocator.domain.assign import Decision, assigner
 from services.allocator.domain.conditions import rule_dimensions
 from services.allocator.domain.lines import SUSPENSE_COST_CENTER
 from services.allocator.domain.rule_set import Divided, Target
 from services.allocator.loading import LoadedRuleSet
-from shared.archive import in_force
 from shared.money import CONTEXT, ZERO, text
 
 _COMMITMENT: Final = ("BillingCurrency", "CommitmentDiscountId", "CommitmentDiscountName", "CommitmentDiscountStatus")
@@ -35,14 +32,11 @@ def savings(archive: Path, billing_period: str, loaded: LoadedRuleSet) -> list[d
     Raises:
         ArchiveUnreadable, NoCosts: if the archive does not have the month.
     """
-    rows = in_force(archive, billing_period)
-    if not rows:
-        raise NoCosts(f"nothing is in force for {billing_period} in {archive}: was that month delivered?")
     used = rule_dimensions(loaded.rule_set)
     assign = assigner(loaded.rule_set, loaded.cost_centers, used)
     sums: dict[tuple[str, str, str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO, ZERO])
-    with duckdb.connect(config={"memory_limit": "512MB"}) as connection:
-        for row in connection.execute(_query(used, rows_view(connection, rows))).fetchall():
+    with archived_rows(archive, billing_period) as (connection, source):
+        for row in connection.execute(_query(used, source)).fetchall():
             currency, commitment, name, status, contracted, effective = row[len(used) :]
             amounts = (ZERO, ZERO, effective) if status == "Unused" else (contracted, effective, ZERO)
             for owner, part in _owners(assign(row[: len(used)])):

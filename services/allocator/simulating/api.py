@@ -17,7 +17,7 @@ from services.allocator.domain.drivers import NO_DRIVERS, Drivers
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load
 from services.allocator.measurements import MeasurementInvalid, drivers_of, read_measurement
-from services.allocator.planning import measured_for
+from services.allocator.planning import drivers_for
 from services.allocator.simulating.simulate import Side, dimensions_of, simulate
 from services.allocator.store import buckets, lenses, progress, records, rule_sets
 from shared.http import PERIOD, ApiError
@@ -67,8 +67,8 @@ def _changes(measurements: Sequence[Mapping[str, str]]) -> Drivers:
 async def _side(
     conn: AsyncConnection, question: Question, loaded: LoadedRuleSet, changes: Drivers = NO_DRIVERS
 ) -> Side:
-    measured = await measured_for(conn, loaded.rule_set, question.billing_period)
-    return Side(loaded, (measured.drivers if measured else NO_DRIVERS).changed(changes))
+    drivers = await drivers_for(conn, loaded.rule_set, question.billing_period)
+    return Side(loaded, drivers.changed(changes))
 
 
 async def _against(conn: AsyncConnection, question: Question) -> Bundle:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from shared.money import minor_unit, round_half_even
+from shared.money import readable, rounded
 
 _BAR: Final = 46
 """Half of the width of a chart, in percent, that the largest change takes."""
@@ -35,18 +35,8 @@ def _bar(change: Decimal, largest: Decimal) -> dict[str, str]:
     return {"x": str(50 if change > 0 else 50 - width), "width": str(width), "sign": "more" if change > 0 else "less"}
 
 
-def rounded(amount: str, currency: str) -> Decimal:
-    """An amount of a document in the currency's minor unit, for reading: no minus before a zero."""
-    found = round_half_even(Decimal(amount), minor_unit(currency))
-    return found or found.copy_abs()
-
-
-def _money(amount: str, currency: str) -> str:
-    return f"{rounded(amount, currency):,f}"
-
-
 def _signed(amount: str, currency: str) -> str:
-    found = rounded(amount, currency)
+    found = rounded(Decimal(amount), currency)
     return f"{found:+,f}" if found else ""
 
 
@@ -63,4 +53,4 @@ _PAGES: Final = Environment(
     loader=PackageLoader("services.allocator.simulating", "."), autoescape=True, undefined=StrictUndefined,
     trim_blocks=True, lstrip_blocks=True,
 )  # fmt: skip
-_PAGES.filters |= {"money": _money, "signed": _signed, "percent_of": _percent, "changed": _changed}
+_PAGES.filters |= {"money": readable, "signed": _signed, "percent_of": _percent, "changed": _changed}
