@@ -5,7 +5,6 @@ import secrets
 import shutil
 import tempfile
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,11 +18,6 @@ from tests.stack.shared import MIGRATED, SharedStack
 # How fast an example runs says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-
-def pytest_unconfigure() -> None:
-    """Kafka and PostgreSQL outlive the process that started them, as long as other test processes need them."""
-    warnings.simplefilter("ignore", ResourceWarning)
 
 
 @pytest.fixture(scope="session")
