@@ -9,7 +9,7 @@ work.duckdb                   keys, differences, and the plan: position -> occur
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -52,21 +52,16 @@ class Spool:
 
     def read_part(self, part: Part) -> pa.Table:
         """Read the rows of a part, without the pieces of their events."""
-        return self._read(part, lambda name: not name.startswith(PIECE))
+        return _read(self._path(part.kind, part.number), lambda name: not name.startswith(PIECE))
 
     def read_events(self, part: Part) -> pa.Table:
         """Read what the events of a part are made of."""
-        return self._read(part, lambda name: name.startswith(PIECE) or name in _EVENT_COLUMNS)
+        return _read(self._path(part.kind, part.number), lambda name: name.startswith(PIECE) or name in _EVENT_COLUMNS)
 
-    def _read(self, part: Part, wanted: Callable[[str], bool]) -> pa.Table:
-        path = str(self._path(part.kind, part.number))
-        with pa.OSFile(path) as file:
-            names = pa.ipc.open_file(file).schema.names
-            chosen = [at for at, name in enumerate(names) if wanted(name)]
-            # Parts are small and read side by side: handing their columns to more threads costs more than it gains.
-            return pa.ipc.open_file(
-                file, options=pa.ipc.IpcReadOptions(included_fields=chosen, use_threads=False)
-            ).read_all()
+    def accepted(self, columns: Collection[str]) -> Iterator[pa.Table]:
+        """Some columns of all accepted rows, a part at a time, as far as the part's file had them."""
+        for path in sorted(self.directory.glob("rows-*.arrow")):
+            yield _read(path, lambda name: name in columns)
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         """Keep refused rows."""
@@ -84,3 +79,12 @@ class Spool:
 
     def _path(self, kind: str, number: int) -> Path:
         return self.directory / f"{kind}-{number:05d}.arrow"
+
+
+def _read(path: Path, wanted: Callable[[str], bool]) -> pa.Table:
+    with pa.OSFile(str(path)) as file:
+        names = pa.ipc.open_file(file).schema.names
+        chosen = [at for at, name in enumerate(names) if wanted(name)]
+        # Parts are small and read side by side: handing their columns to more threads costs more than it gains.
+        options = pa.ipc.IpcReadOptions(included_fields=chosen, use_threads=False)
+        return pa.ipc.open_file(file, options=options).read_all()

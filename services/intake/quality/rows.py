@@ -1,4 +1,4 @@
-"""The accepted rows of a delivery in work, as a DuckDB table that is read from the spool as it is queried."""
+"""The accepted rows of a delivery in work, as a table that DuckDB reads from the spool."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset
 
 from services.intake.reading.normalise import AMOUNT
 from services.intake.reading.raw import TEXT
@@ -36,14 +35,40 @@ SCHEMA: Final = pa.schema(
 """What the rules look at; a column that a file did not have is null."""
 
 
+class AcceptedRows:
+    """A DuckDB connection beside the spool: `scan` reads the rows themselves, `execute` what scans made of them."""
+
+    def __init__(self, connection: Any, spool: Spool) -> None:
+        self._connection, self._spool = connection, spool
+
+    def scan(self, statement: str) -> None:
+        """Run a statement that reads `accepted`, the rows of `SCHEMA`, once from the first to the last.
+
+        Parts are read one after the other: a dataset's own threads read ahead, and what they held stays with the
+        process (330 MB after 1,000,000 rows, instead of 70).
+        """
+        self._connection.register("accepted", pa.RecordBatchReader.from_batches(SCHEMA, self._batches()))
+        self._connection.execute(statement)
+        self._connection.unregister("accepted")
+
+    def execute(self, statement: str) -> Any:
+        """Run a statement on the tables that scans made."""
+        return self._connection.execute(statement)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for rows in self._spool.accepted(SCHEMA.names):
+            columns = [
+                rows.column(field.name) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+                for field in SCHEMA
+            ]
+            yield from pa.table(columns, schema=SCHEMA).to_batches()
+
+
 @contextmanager
-def accepted_rows(spool: Spool) -> Iterator[Any]:
-    """A DuckDB connection on which `accepted` has the rows of `SCHEMA`; flat memory, one pass for each query."""
-    paths = [str(path) for path in sorted(spool.directory.glob("rows-*.arrow"))]
-    rows = pyarrow.dataset.dataset(paths, schema=SCHEMA, format="ipc") if paths else SCHEMA.empty_table()
+def accepted_rows(spool: Spool) -> Iterator[AcceptedRows]:
+    """The accepted rows of a spool, in flat memory."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1, "memory_limit": _MEMORY_LIMIT, "temp_directory": str(spool.directory / "temporary-quality"),
     }  # fmt: skip
     with duckdb.connect(config=config) as connection:
-        connection.register("accepted", rows)
-        yield connection
+        yield AcceptedRows(connection, spool)

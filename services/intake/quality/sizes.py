@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
 from services.intake.domain.holding import Size
 from services.intake.preparing import InForce
+from services.intake.quality.rows import AcceptedRows
 
 _MEASURES: Final = "count(*), sum(abs(BilledCost)), sum(abs(EffectiveCost))"
 _MEMORY_LIMIT: Final = "96MB"
 
 
-def delivered_sizes(rows: Any) -> list[Size]:
-    """What the delivery has; `rows` is a connection with the sums of `quality.sums.add_up`."""
+def delivered_sizes(rows: AcceptedRows) -> list[Size]:
+    """What the delivery has; `quality.sums.add_up` has been over `rows`."""
     query = (
         "SELECT billing_period, currency, sum(rows)::BIGINT, sum(absolute_billed), sum(absolute_effective) "
         "FROM sums GROUP BY ALL ORDER BY billing_period, currency"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
+from services.intake.quality.rows import AcceptedRows
 from shared.events.base import Amount, Contract
 
 DIFFERENCES_MAX: Final = 20
@@ -60,9 +61,9 @@ class KnownInvoice(NamedTuple):
     status: str
 
 
-def add_up(rows: Any) -> None:
-    """Make the table `sums` on a connection of `quality.rows.accepted_rows`: one pass over the rows."""
-    rows.execute(_SUMS)
+def add_up(rows: AcceptedRows) -> None:
+    """Make the table `sums`: one pass over the rows."""
+    rows.scan(_SUMS)
 
 
 def outcome(code: str, checked: int, differences: Iterable[SumDifference], notes: Iterable[str] = ()) -> SumRule:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
 
+from services.intake.quality.rows import AcceptedRows
 from services.intake.quality.sums.base import SumDifference, SumRule, outcome
 from shared.money import CONTEXT, text
 
@@ -27,20 +28,21 @@ FROM sums WHERE commitment IS NOT NULL GROUP BY ALL ORDER BY commitment, currenc
 """
 
 
-def commitment_sums(rows: Any) -> SumRule:
+def commitment_sums(rows: AcceptedRows) -> SumRule:
     """EffectiveCost of a commitment's usage = used + unused, exactly: both are sums of the same rows.
 
     BilledCost of its purchase must be the same amount over the whole term only, so it is noted when the delivery has
     the term: usage covers the charge period of what was bought, and that period is known to be what was paid for
     (a recurring fee, or a one-time fee whose charge period is longer than any month).
     """
-    names = [one[0] for one in rows.execute(_COMMITMENTS).description]
-    commitments = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    found = rows.execute(_COMMITMENTS)
+    names = [one[0] for one in found.description]
+    commitments = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     with_usage = [one for one in commitments if one["usage_rows"]]
     return outcome(
         "commitment-sum",
         len(with_usage),
-        [found for one in with_usage for found in _usage_differs(one)],
+        [difference for one in with_usage for difference in _usage_differs(one)],
         [note for one in with_usage for note in _purchase(one)],
     )
 

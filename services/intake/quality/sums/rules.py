@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
+from services.intake.quality.rows import AcceptedRows
 from services.intake.quality.sums.base import KnownInvoice, SumDifference, SumRule, outcome
 from services.intake.quality.sums.commitments import commitment_sums
 from services.intake.quality.sums.splits import split_ratios
@@ -21,12 +22,12 @@ WHERE service_category IS NOT NULL GROUP BY ALL ORDER BY ALL
 """
 
 
-def check_sums(rows: Any, invoices: Sequence[KnownInvoice]) -> list[SumRule]:
+def check_sums(rows: AcceptedRows, invoices: Sequence[KnownInvoice]) -> list[SumRule]:
     """Check all rules on a connection where `add_up` has been."""
     return [_invoice_sums(rows, invoices), commitment_sums(rows), split_ratios(rows), _service_categories(rows)]
 
 
-def _invoice_sums(rows: Any, invoices: Sequence[KnownInvoice]) -> SumRule:
+def _invoice_sums(rows: AcceptedRows, invoices: Sequence[KnownInvoice]) -> SumRule:
     periods = {period for (period,) in rows.execute("SELECT DISTINCT billing_period FROM sums").fetchall()}
     payable: dict[tuple[str, str, str], Decimal] = {}
     still_open = set()
@@ -60,7 +61,7 @@ def _differs(key: tuple[str, str, str], expected: Decimal, actual: Decimal, rows
         )  # fmt: skip
 
 
-def _service_categories(rows: Any) -> SumRule:
+def _service_categories(rows: AcceptedRows) -> SumRule:
     services = rows.execute(_SERVICES).fetchall()
     found = [
         SumDifference(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from services.intake.quality.rows import AcceptedRows
 from services.intake.quality.sums.base import DIFFERENCES_MAX, SumDifference, SumRule, outcome
 from shared.money import CONTEXT
 
@@ -33,14 +34,14 @@ _SHOWN: Final = "resource, method, start, currency, rows, elements, ratio"
 _BROKEN: Final = f"FROM origins WHERE abs(ratio - 1) > {RATIO_TOLERANCE:f} * elements"
 
 
-def split_ratios(rows: Any) -> SumRule:
+def split_ratios(rows: AcceptedRows) -> SumRule:
     """Parts of one origin share everything but the resource, the tags and the amounts that they are allocated."""
-    parts = rows.execute("SELECT coalesce(sum(parts), 0)::BIGINT FROM sums").fetchone()[0]
+    [(parts,)] = rows.execute("SELECT coalesce(sum(parts), 0)::BIGINT FROM sums").fetchall()
     if not parts:
         return outcome("split-ratios", 0, [])
-    rows.execute(_ORIGINS)
-    checked = rows.execute("SELECT count(*) FROM origins").fetchone()[0]
-    broken, broken_rows = rows.execute(f"SELECT count(*), coalesce(sum(rows), 0)::BIGINT {_BROKEN}").fetchone()
+    rows.scan(_ORIGINS)
+    [(checked,)] = rows.execute("SELECT count(*) FROM origins").fetchall()
+    [(broken, broken_rows)] = rows.execute(f"SELECT count(*), coalesce(sum(rows), 0)::BIGINT {_BROKEN}").fetchall()
     first = rows.execute(f"SELECT {_SHOWN} {_BROKEN} ORDER BY ALL LIMIT {DIFFERENCES_MAX}").fetchall()
     found = outcome("split-ratios", checked, [_difference(*one) for one in first])
     return msgspec.structs.replace(found, broken=broken, rows=broken_rows)
