@@ -4,13 +4,14 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 WORKERS ?= 3
+PROFILE ?= usual
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 CODE := $(wildcard apportion services shared deploy synthetic tests benchmarks)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: help demo test check unit judge fix bench docs lock clean .venv
+.PHONY: help demo test thorough check unit judge fix bench docs lock clean .venv
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z.]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +20,10 @@ demo: $(INSTALLED) ## the whole system on this machine: files in, reconciled inv
 	@$(BIN)/apportion demo
 
 test: check ## everything: check, then all tests against real Kafka and PostgreSQL
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=$(PROFILE) tests
+
+thorough: PROFILE := thorough
+thorough: test ## test, with 2.5 times as many examples of each property and of requests at random
 
 unit: $(INSTALLED) ## the tests that need no broker and no database
 	@$(BIN)/pytest -q $(wildcard tests/unit tests/property tests/contract tests/judges)

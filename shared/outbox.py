@@ -7,7 +7,8 @@ not a hundred thousand. Relaying is at least once; every consumer applies record
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from itertools import islice
 
 import msgspec
@@ -78,9 +79,9 @@ class OutboxRelay:
         backoff = _IDLE_SECONDS
         while True:
             try:
-                async with Publisher(self._bootstrap, f"{self._service}-outbox") as publisher:
+                async with Publisher(self._bootstrap, f"{self._service}-outbox") as publisher, self._looking() as look:
                     while True:
-                        sent = await self.relay_once(publisher)
+                        sent = await self.relay_once(publisher) if await self._waiting(look) else 0
                         backoff = _IDLE_SECONDS
                         if not sent:
                             await asyncio.sleep(_IDLE_SECONDS)
@@ -94,7 +95,8 @@ class OutboxRelay:
         async with self._engine.begin() as conn:
             if not await try_lock_transaction(conn, self._service, "outbox"):
                 return 0
-            rows = await self._oldest(conn)
+            oldest = select(self._outbox).order_by(self._outbox.c.id).limit(_ROWS_PER_PASS)
+            rows = (await conn.execute(oldest)).all()
             records = [record for row in rows for record in msgspec.msgpack.decode(row.records, type=list[Outgoing])]
             if rows:
                 await publisher.publish(records)
@@ -102,19 +104,17 @@ class OutboxRelay:
                 await conn.execute(delete(self._outbox).where(self._outbox.c.id.in_([row.id for row in rows])))
         return len(records)
 
-    async def _oldest(self, conn: AsyncConnection):  # type: ignore[no-untyped-def]
-        waiting = (
-            await conn.execute(
-                select(
-                    func.coalesce(func.sum(self._outbox.c.record_count), 0),
-                    func.coalesce(
-                        func.extract("epoch", func.clock_timestamp() - func.min(self._outbox.c.created_at)), 0
-                    ),
-                )
-            )
-        ).one()
-        OUTBOX_RECORDS.labels(self._service).set(waiting[0])
-        OUTBOX_AGE.labels(self._service).set(waiting[1])
-        if not waiting[0]:
-            return []
-        return (await conn.execute(select(self._outbox).order_by(self._outbox.c.id).limit(_ROWS_PER_PASS))).all()
+    @asynccontextmanager
+    async def _looking(self) -> AsyncIterator[AsyncConnection]:
+        """A connection kept for looking, without transactions: an idle service looks ten times a second."""
+        async with self._engine.connect() as conn:
+            yield await conn.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def _waiting(self, conn: AsyncConnection) -> int:
+        """How many records wait, measured on the way."""
+        age = func.extract("epoch", func.clock_timestamp() - func.min(self._outbox.c.created_at))
+        waiting = select(func.coalesce(func.sum(self._outbox.c.record_count), 0), func.coalesce(age, 0))
+        records, seconds = (await conn.execute(waiting)).one()
+        OUTBOX_RECORDS.labels(self._service).set(records)
+        OUTBOX_AGE.labels(self._service).set(seconds)
+        return int(records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,7 +63,7 @@ async def apply(bootstrap: str, prefix: str, replication_factor: int = 1) -> lis
     try:
         existing = set(await admin.list_topics())
         missing = [spec for spec in all_topics() if prefix + spec.name not in existing]
-        await _create(admin, prefix, missing, replication_factor)
+        await create(admin, prefix, missing, replication_factor)
         kept = [spec for spec in all_topics() if spec not in missing]
         changed = await _adjust(admin, prefix, kept)
     finally:
@@ -71,7 +72,10 @@ async def apply(bootstrap: str, prefix: str, replication_factor: int = 1) -> lis
     return sorted(created + changed, key=lambda state: state.name)
 
 
-async def _create(admin: AIOKafkaAdminClient, prefix: str, specs: list[TopicSpec], replication_factor: int) -> None:
+async def create(
+    admin: AIOKafkaAdminClient, prefix: str, specs: Sequence[TopicSpec], replication_factor: int = 1
+) -> None:
+    """Create these topics; one that is there already is left as it is."""
     if not specs:
         return
     response = await admin.create_topics(

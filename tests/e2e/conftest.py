@@ -7,15 +7,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
+from deploy.local import Stack
 from synthetic.export import Export, generate
 from tests.stack.command import apportion
 
 ROWS = 5_000
+
+
+Command = Callable[..., CompletedProcess[str]]
 
 
 @dataclass(frozen=True)
@@ -44,21 +50,25 @@ class Result:
         return self.out / period / f"{kind}-r1"
 
 
-def interpreted(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def interpreted(*arguments: str | Path) -> CompletedProcess[str]:
     """The command line as a user runs it: nothing is forked."""
     command = [sys.executable, "-m", "apportion", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
 
 
-def run(
-    given: Path, out: Path, *more: str | Path, start: Callable[..., subprocess.CompletedProcess[str]] = apportion
-) -> Result:
+def run(given: Path, out: Path, *more: str | Path, start: Command = apportion) -> Result:
     """`apportion run` on a generated input."""
     done = start(
         "run", "--focus", given / "focus.csv.gz", "--rules", given / "rules.yaml",
         "--provider-invoices", given / "provider-invoices.csv", "--out", out, *more,
     )  # fmt: skip
     return Result(given, out, done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def command(shared_stack: Stack) -> Command:
+    """`apportion ...` on the session's Kafka and PostgreSQL, for runs that don't ask how those are started."""
+    return partial(apportion, within=shared_stack)
 
 
 @pytest.fixture(scope="session")

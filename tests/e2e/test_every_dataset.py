@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from synthetic.export import Export, generate
-from tests.e2e.conftest import Result
-from tests.stack.command import apportion
+from tests.e2e.conftest import Command, Result
 from tests.unit.intake.exports import write_csv
 from tests.unit.intake.samples import SAMPLES
 
@@ -36,12 +35,12 @@ def invoice_details(table: Path, file: Path) -> dict[str, Decimal]:
 
 
 @pytest.mark.slow
-def test_invoice_detail_among_the_files_is_what_the_costs_are_compared_with(tmp_path: Path) -> None:
+def test_invoice_detail_among_the_files_is_what_the_costs_are_compared_with(tmp_path: Path, command: Command) -> None:
     given, out = tmp_path / "given", tmp_path / "out"
     generate(Export(rows=400, seed=5), given)
     details = tmp_path / "details.csv"
     sums = invoice_details(given / "provider-invoices.csv", details)
-    done = apportion(
+    done = command(
         "run", "--focus", details, "--focus", given / "focus.csv.gz", "--focus", SAMPLES / "billing-period-1.4.csv",
         "--rules", given / "rules.yaml", "--out", out,
     )  # fmt: skip

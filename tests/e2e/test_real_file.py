@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.command import apportion
+from tests.e2e.conftest import Command
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(os.environ.get("APPORTION_TEST_DATA", ROOT.parent / "shared" / "data")) / "focus_1_0_real_multicloud.csv.gz"
@@ -17,9 +17,9 @@ FILE = Path(os.environ.get("APPORTION_TEST_DATA", ROOT.parent / "shared" / "data
 
 @pytest.mark.slow
 @pytest.mark.skipif(not FILE.exists(), reason=f"{FILE.name} is not here; set APPORTION_TEST_DATA to its directory")
-def test_the_real_file_closes_with_its_known_sums(tmp_path: Path) -> None:
+def test_the_real_file_closes_with_its_known_sums(tmp_path: Path, command: Command) -> None:
     rules = ROOT / "examples" / "real-multicloud" / "rules.yaml"
-    done = apportion("run", "--focus", FILE, "--rules", rules, "--out", tmp_path / "out")
+    done = command("run", "--focus", FILE, "--rules", rules, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     periods = {period["period"]: period for period in summary["periods"]}

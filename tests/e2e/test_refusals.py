@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from synthetic.export import Export, generate
-from tests.e2e.conftest import run
+from tests.e2e.conftest import Command, run
 from tests.stack.command import apportion
 from tests.unit.intake.samples import SAMPLES
 
@@ -107,19 +107,21 @@ def test_mistakes_in_rules_are_all_named_with_their_place(
 
 
 @pytest.mark.slow
-def test_a_truncated_file_is_refused_and_leaves_nothing(given: Path, tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused_and_leaves_nothing(given: Path, tmp_path: Path, command: Command) -> None:
     broken = tmp_path / "given"
     shutil.copytree(given, broken)
     whole = (given / "focus.csv.gz").read_bytes()
     (broken / "focus.csv.gz").write_bytes(whole[: len(whole) * 2 // 3])
-    done = run(broken, tmp_path / "out")
+    done = run(broken, tmp_path / "out", start=command)
     assert done.exit_code == 2, done.stderr
     assert "focus.csv.gz: gzip data ends early" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
-def test_rejected_rows_block_their_month_and_one_that_has_no_others(given: Path, tmp_path: Path) -> None:
+def test_rejected_rows_block_their_month_and_one_that_has_no_others(
+    given: Path, tmp_path: Path, command: Command
+) -> None:
     broken = tmp_path / "given"
     shutil.copytree(given, broken)
     text = gzip.decompress((given / "focus.csv.gz").read_bytes()).decode()
@@ -132,7 +134,7 @@ def test_rejected_rows_block_their_month_and_one_that_has_no_others(given: Path,
         writer = csv.DictWriter(file, list(records[0]))
         writer.writeheader()
         writer.writerows(records)
-    done = run(broken, tmp_path / "out")
+    done = run(broken, tmp_path / "out", start=command)
     assert done.exit_code == 3, done.stderr
     periods = done.summary["periods"]
     assert {period["state"] for period in periods} == {"blocked"}
@@ -142,7 +144,9 @@ def test_rejected_rows_block_their_month_and_one_that_has_no_others(given: Path,
 
 
 @pytest.mark.slow
-def test_a_provider_invoice_that_differs_blocks_before_anything_is_issued(given: Path, tmp_path: Path) -> None:
+def test_a_provider_invoice_that_differs_blocks_before_anything_is_issued(
+    given: Path, tmp_path: Path, command: Command
+) -> None:
     broken = tmp_path / "given"
     shutil.copytree(given, broken)
     lines = (given / "provider-invoices.csv").read_text().splitlines()
@@ -150,7 +154,7 @@ def test_a_provider_invoice_that_differs_blocks_before_anything_is_issued(given:
     cells[-1] = "999999.00"
     lines[1] = ",".join(cells)
     (broken / "provider-invoices.csv").write_text("\n".join(lines) + "\n")
-    done = run(broken, tmp_path / "out")
+    done = run(broken, tmp_path / "out", start=command)
     assert done.exit_code == 3, done.stderr
     periods = done.summary["periods"]
     assert {period["state"] for period in periods} == {"blocked"}

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 from tests.integration.allocator.month import apply, costs
 from tests.integration.allocator.world import World
 
@@ -21,8 +23,8 @@ async def test_no_request_is_a_fault(world: World, tmp_path: Path) -> None:
         subprocess.run,
         [
             str(program), "run", f"{allocator.http.base_url}/openapi.json", "--checks", "not_a_server_error",
-            "--max-examples", "10", "--seed", "1", "--phases", "examples,coverage,fuzzing",
-            "--generation-database", "none",
+            "--max-examples", str(settings().max_examples // 10), "--seed", "1",
+            "--phases", "examples,coverage,fuzzing", "--generation-database", "none",
         ],
         capture_output=True, text=True, timeout=150, cwd=tmp_path, check=False,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from aiokafka import AIOKafkaConsumer
 
-from shared import topic_admin, topics
+from shared import topics
 from shared.events import AdjustmentRun, Allocation, AllocationRun, CostEvent, Delivery, Period, Totals, decode, encode
 from shared.events.allocations import line_content
 from shared.events.base import content_hash
@@ -23,6 +23,7 @@ from shared.failpoints import ENVIRONMENT_VARIABLE
 from shared.money import ZERO
 from shared.publisher import Outgoing, Publisher
 from tests.stack.service import ServiceProcess
+from tests.stack.topics import create_topics
 
 ROOT = Path(__file__).parents[3]
 PERIOD = "2026-01"
@@ -102,7 +103,7 @@ class World:
         self._deliveries = 0
 
     async def __aenter__(self) -> Self:
-        await topic_admin.apply(self.bootstrap, self.prefix)
+        await create_topics(self.bootstrap, self.prefix, "allocator")
         await self._publisher.__aenter__()
         return self
 

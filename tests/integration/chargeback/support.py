@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer
 
 from deploy.local.ports import free_port
 from services.chargeback.store.tables import METADATA
-from shared import topic_admin, topics
+from shared import topics
 from shared.events import (
     Allocation,
     AllocationRun,
@@ -32,6 +32,7 @@ from shared.events.allocations import SUSPENSE, line_content
 from shared.money import total
 from shared.publisher import Outgoing, Publisher
 from tests.stack.service import ServiceProcess
+from tests.stack.topics import create_topics
 
 PERIOD = "2026-01"
 CLOSE = "2026-01-1"
@@ -120,7 +121,7 @@ class World:
     async def prepare(self) -> None:
         """Topics and a folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        await topic_admin.apply(self.bootstrap, self.prefix)
+        await create_topics(self.bootstrap, self.prefix, "chargeback")
 
     async def send(self, *records: Any) -> None:
         """Publish contracts as their owners would."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from shared import topic_admin
 from shared.database import create_engine
 from shared.events import DeliveredScope, DeliveryHold, decode
 from shared.topics import HOLDS
@@ -118,7 +117,7 @@ async def test_new_topics_get_what_is_known_of_holds(world: World, tmp_path: Pat
     before = await world.values(HOLDS.name, 2)
     world.stop()
     world.prefix += "new."
-    await topic_admin.apply(world.bootstrap, world.prefix)
+    await world.prepare()
     world.start(reject_limit="0")
     assert world.http.post("/v1/republications", json={"periods": ["2026-03"]}).json()["holds"] == 0
     assert world.http.post("/v1/republications", json={"source": "gcp", "periods": ["2026-02"]}).json()["holds"] == 1

@@ -12,7 +12,6 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from services.intake import republishing
-from shared import topic_admin
 from shared.database import create_engine
 from shared.events import CostEvent, Delivery
 from tests.integration.intake.test_crashes import export
@@ -39,7 +38,7 @@ def republish(world: World, **wanted: object) -> dict[str, int]:
     deadline = time.monotonic() + 60
     while (state := world.http.get("/v1/republications").json())["waiting"]:
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.05)
     assert state["failed"] == []
     return asked
 
@@ -80,7 +79,7 @@ async def test_new_topics_get_the_very_same_events(world: World, tmp_path: Path)
     world.stop()
 
     world.prefix += "new."
-    await topic_admin.apply(world.bootstrap, world.prefix)
+    await world.prepare()
     world.start(failpoint="intake.republished:3")
     world.http.post("/v1/republications", json={})
     world.died()
@@ -124,7 +123,7 @@ async def test_a_delivery_cut_off_by_the_loss_of_its_topics_begins_anew(
         await topics_lost(world)
     else:
         world.prefix += "new."
-    await topic_admin.apply(world.bootstrap, world.prefix)
+    await world.prepare()
     world.start()
     assert republish(world)["deliveries"] <= 1
     (record,) = {one.delivery_id: one for one in await world.deliveries(1)}.values()

@@ -19,11 +19,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from deploy.local.ports import free_port
 from services.intake.domain.delivery import ENDED
-from shared import topic_admin
 from shared.events import CostEvent, Delivery, ProviderInvoice, Totals, decode
 from shared.topics import COSTS, DELIVERIES, PROVIDER_INVOICES, dead_letters
 from tests.stack.command import apportion
 from tests.stack.service import ServiceProcess
+from tests.stack.topics import create_topics
 
 _PATIENCE_SECONDS = 60
 Sums = dict[tuple[str, str], tuple[int, Decimal, Decimal]]
@@ -41,7 +41,7 @@ class World:
     async def prepare(self) -> None:
         """Create topics."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        await topic_admin.apply(self.bootstrap, self.prefix)
+        await create_topics(self.bootstrap, self.prefix, "intake")
 
     def start(
         self, failpoint: str = "", *, reject_limit: str = "100%", shrink_share: str = "1", **settings: object
@@ -207,7 +207,7 @@ class World:
         while not condition():
             log = (self.directory / "intake.log").read_text()[-2_000:]
             assert time.monotonic() < deadline, f"not in time: {what}\n{log}"
-            time.sleep(0.02)
+            time.sleep(0.05)  # asking costs both sides a few milliseconds of CPU
 
 
 def effective(events: dict[int, list[CostEvent]]) -> dict[int, list[CostEvent]]:

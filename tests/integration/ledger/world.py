@@ -13,11 +13,12 @@ from typing import Any, Self, TypeVar, cast
 
 import httpx
 
-from shared import topic_admin, topics
+from shared import topics
 from shared.events import Contract, encode
 from shared.failpoints import ENVIRONMENT_VARIABLE
 from shared.publisher import Outgoing, Publisher
 from tests.stack.service import ServiceProcess
+from tests.stack.topics import create_topics
 
 ROOT = Path(__file__).parents[3]
 PERIOD = "2026-01"
@@ -52,7 +53,7 @@ class World:
         self._publisher = Publisher(bootstrap, "test")
 
     async def __aenter__(self) -> Self:
-        await topic_admin.apply(self.bootstrap, self.prefix)
+        await create_topics(self.bootstrap, self.prefix, "ledger")
         await self._publisher.__aenter__()
         return self
 

@@ -26,7 +26,7 @@ from tests.property.intake.reading import check_against_independent_reader, read
 from tests.unit.intake.exports import charge
 from tests.unit.intake.samples import SAMPLES
 
-ROUNDS: Final = 100
+ROUNDS: Final = settings().max_examples
 _TOKENS: Final = (
     b'"', b'""', b",", b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf", b"\xc3\xa9", b"NULL", b"-", b"+", b".",
     b"1E5", b"e-19", b"1,5", b"NaN", b"inf", b"_", b" ", b"\t", b"{", b"}", b"'", b"\\", b";", b"99999999999999999999",

@@ -38,7 +38,7 @@ def joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
 conditions: st.SearchStrategy[Condition] = st.recursive(leaf(), joined, max_leaves=5)
 
 
-@settings(max_examples=600)
+@settings(max_examples=6 * settings().max_examples)
 @given(conditions, conditions)
 def test_what_is_implied_holds_for_every_charge(one: Condition, other: Condition) -> None:
     if not implies(one, other):
