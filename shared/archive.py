@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -60,14 +61,19 @@ def has(archive: Path, delivery_id: str) -> bool:
     return (archive / _DELIVERIES / f"{delivery_id}.json").is_file()
 
 
-def in_force(archive: Path, billing_period: str) -> list[RowsInForce]:
+def in_force(archive: Path, billing_period: str, known: Collection[str] | None = None) -> list[RowsInForce]:
     """The rows that hold for a billing period, of all sources, in a fixed order.
+
+    Args:
+        known: instead of now, when of the deliveries with rows of the period there were only these.
 
     Raises:
         ArchiveUnreadable: if the directory is no archive, or a file that should be there is not.
     """
     by_scope: dict[tuple[str, str], list[str]] = {}
     for delivery in _deliveries(archive):
+        if known is not None and delivery.delivery_id not in known:
+            continue
         for account, period in delivery.scopes:
             if period == billing_period:
                 kept = by_scope.get((delivery.source, account), []) if delivery.style == "append" else []

@@ -5,7 +5,7 @@ For simulations and explanations without a running stack, and for dimensions tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -54,14 +54,43 @@ def archived_rows(archive: Path, billing_period: str) -> Iterator[tuple[duckdb.D
         yield connection, _view(connection, rows)
 
 
-def _view(connection: duckdb.DuckDBPyConnection, rows: Sequence[RowsInForce]) -> str:
+@contextmanager
+def archived_stages(
+    archive: Path, billing_period: str, stages: Sequence[Collection[str]]
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[str]]]:
+    """Ask a billing period's rows as they were in force after some deliveries, then after others. Blocking.
+
+    Args:
+        stages: the deliveries of each; a stage may have no rows.
+
+    Returns:
+        a connection, and for each stage the name of the view that has its rows.
+
+    Raises:
+        ArchiveUnreadable: if the directory is no whole archive. NoCosts: if no stage has any rows.
+    """
+    rows = [in_force(archive, billing_period, known) for known in stages]
+    some = next(filter(None, rows), None)
+    if some is None:
+        raise NoCosts(f"no delivery of {billing_period} that was allocated has rows in {archive}")
+    with duckdb.connect(config={"memory_limit": _MEMORY}) as connection:
+        yield connection, [_view(connection, one or _none(some), f"costs_{n}") for n, one in enumerate(rows)]
+
+
+def _none(rows: Sequence[RowsInForce]) -> list[RowsInForce]:
+    """The same files with nothing taken from them."""
+    return [one._replace(billing_account_ids=()) for one in rows[:1]]
+
+
+def _view(connection: duckdb.DuckDBPyConnection, rows: Sequence[RowsInForce], name: str = "costs") -> str:
     """Make the rows in force a view; returns its name."""
     parts = []
     for path, accounts in rows:
         payers = ", ".join(text(account) for account in accounts)
-        parts.append(f"SELECT * FROM read_parquet({text(str(path))}) WHERE BillingAccountId IN ({payers})")  # noqa: S608
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW costs AS {' UNION ALL BY NAME '.join(parts)}")
-    return "costs"
+        taken = f"BillingAccountId IN ({payers})" if payers else "false"
+        parts.append(f"SELECT * FROM read_parquet({text(str(path))}) WHERE {taken}")  # noqa: S608
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {' UNION ALL BY NAME '.join(parts)}")
+    return name
 
 
 def expression(dimension: str) -> str:

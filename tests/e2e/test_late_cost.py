@@ -49,6 +49,18 @@ def adjusted(shown: dict[str, Any]) -> dict[str, Decimal]:
     return found
 
 
+def explained(run: Any, shown: dict[str, Any]) -> None:
+    """A line of each kind of the newest adjustment: the rows that came late are what its rule took more."""
+    newest = max(line["adjustment"] for line in shown["lines"])
+    kinds = {line["kind"]: line for line in shown["lines"] if line["adjustment"] == newest}
+    for line in kinds.values():
+        said = json.loads(run("explain", line["allocation_id"], "--rows", "5", "--json").stdout)
+        assert said["provider_rows"]["agrees"] is True, said
+        assert said["adjustment"]["number"] == newest
+    assert kinds.keys() >= {"direct", "shared"}
+    assert "because of cost of delivery" in run("explain", kinds["shared"]["allocation_id"]).stdout
+
+
 def test_late_cost_is_allocated_and_the_ledger_agrees(stack: Stack, tmp_path: Path) -> None:
     generate(Export(rows=300, seed=5, period=PERIOD), tmp_path / "given", lambda _: None)
     generate(Export(rows=300, seed=6, period=PERIOD), tmp_path / "late", lambda _: None)
@@ -85,9 +97,11 @@ def test_late_cost_is_allocated_and_the_ledger_agrees(stack: Stack, tmp_path: Pa
     first = adjustments(1)
     assert adjusted(first)
     the_ledger_agrees(adjusted(first))
+    explained(run, first)
 
     run("ingest", tmp_path / "mended.csv", "--source", "other")
     both = adjustments(2)
     assert adjusted(both) != adjusted(first)
     the_ledger_agrees(adjusted(both))
+    explained(run, both)
     assert "not been adjusted" not in run("adjustments", PERIOD).stdout

@@ -1,11 +1,7 @@
 """An allocation in SQL: rules, pools and splitting written again for DuckDB, with nothing of the allocator's.
 
-Amounts are integers of 1e-18 (HUGEINT, up to 1.7e38). A quota is `amount * weight / whole`, and with weights that are
-costs themselves the product is far too wide, so it is divided as one does on paper: the amount in four digits of base
-1e9, from the left, each step `remainder * 1e9 + digit * weight` divided by the whole. With whole below 8e28 no step
-leaves HUGEINT: weights may add up to 80 billion, in units of 1e-18, and the month below has far less.
-
 A pool that is split by parts must get its cost from rules, not from other pools, and reciprocal groups are pairs.
+Amounts are integers of 1e-18.
 """
 
 from __future__ import annotations
@@ -16,19 +12,16 @@ from typing import Any
 
 import duckdb
 
-from tests.judges.weights import pool_weights, reciprocal_weights
+from tests.judges.amounts import pool_weights
+from tests.judges.splitting import WHOLE_MAX, split_all
+from tests.judges.weights import Company, reciprocal_weights
 
 ORIGIN = (
     "InvoiceIssuerName", "InvoiceId", "ServiceProviderName", "ServiceName", "BillingAccountId", "SubAccountId",
     "ChargeCategory", "ChargeClass",
 )  # fmt: skip
 _UNITS = "CAST(replace(CAST(CAST({0} AS DECIMAL(38,18)) AS VARCHAR), '.', '') AS HUGEINT)"
-_WHOLE_MAX = 8 * 10**28
-MACROS = """
-CREATE MACRO digit(amount, place) AS (amount // place) % 1000000000;
-CREATE MACRO step(remainder, amount, place, weight) AS remainder * 1000000000 + digit(amount, place) * weight;
-"""
-_PLACES = [f"CAST(1{'0' * zeros} AS HUGEINT)" for zeros in (27, 18, 9, 0)]
+_LAST = "CASE WHEN contains(trim(path, '/'), '/') THEN ')' ELSE ',)' END"
 
 
 def text(value: str) -> str:
@@ -67,7 +60,7 @@ class SqlAllocation:
 
     def __init__(self, directory: Path, rules: Mapping[str, Any]) -> None:
         self.db, self._rules, self._directory = duckdb.connect(), rules, directory
-        self.db.execute("SET threads = 1; " + MACROS)
+        self.db.execute("SET threads = 1")
         self._read("focus.csv", "raw")
         self.db.execute("CREATE TABLE charges AS SELECT *, ProviderName AS ServiceProviderName FROM raw")
         self.db.execute("ALTER TABLE charges ADD COLUMN IF NOT EXISTS ChargeClass VARCHAR")
@@ -77,21 +70,26 @@ class SqlAllocation:
             self._read(file, f"mapping_{name}")
 
     def run(self) -> dict[tuple[Any, ...], tuple[int, int]]:
-        """Billed and effective units by currency, cost center, rule, path, part of the partition and origin."""
+        """Billed and effective units by currency, cost center, rule, path, part, leg and origin."""
         self._assign()
+        company = Company(self._basis, self._centers, condition, part_of)
         pools = {pool["id"]: pool for pool in self._rules["pools"]}
         pairs = {
             one: (one, other) for group in self._rules.get("reciprocal", ()) for one, other in (group, group[::-1])
         }
         for name, pool in pools.items():
+            self._hold(pool)
             if name in pairs:
-                self._split(pool, reciprocal_weights(*(pools[one] for one in pairs[name])))
+                cells = "(SELECT DISTINCT BillingCurrency, part FROM held)"
+                entered, other = (pools[one] for one in pairs[name])
+                solved = reciprocal_weights(entered, other, cells)
+                self._split(f"SELECT *, false AS fits FROM ({solved})")
             else:
-                self._split(pool, pool_weights(pool, self._basis, self._centers, condition, part_of))
+                self._split(pool_weights(pool, company))
         names = ", ".join(f'"{name}"' for name in ORIGIN)
         rows = self.db.execute(
-            f"SELECT BillingCurrency, id, rule_id, path, part, {names}, sum(billed)::HUGEINT, sum(effective)::HUGEINT "
-            "FROM moving GROUP BY ALL"
+            f"SELECT BillingCurrency, id, rule_id, path, part, leg, {names}, sum(billed)::HUGEINT, "
+            "sum(effective)::HUGEINT FROM moving GROUP BY ALL"
         ).fetchall()
         return {tuple(row[:-2]): (row[-2], row[-1]) for row in rows if row[-2] or row[-1]}
 
@@ -134,28 +132,42 @@ class SqlAllocation:
             part += f" WHEN kind = 'pool' AND id = {text(pool['id'])} THEN {part_of(pool)}"
         names = ", ".join(f'"{name}"' for name in ORIGIN)
         self.db.execute(
-            f"CREATE TABLE moving AS SELECT BillingCurrency, {names}, rule_id, '' AS path, {part} ELSE '' END AS part, "
-            "kind, id, sum(billed)::HUGEINT AS billed, sum(effective)::HUGEINT AS effective FROM assigned GROUP BY ALL"
+            f"CREATE TABLE moving AS SELECT BillingCurrency, {names}, rule_id, '' AS path, {part} ELSE '' END "
+            "AS part, '' AS leg, kind, id, sum(billed)::HUGEINT AS billed, sum(effective)::HUGEINT AS effective "
+            "FROM assigned GROUP BY ALL"
         )
 
-    def _split(self, pool: Mapping[str, Any], weights: str) -> None:
-        """Take a pool's cost out of what is moving, and put its parts in."""
+    def _hold(self, pool: Mapping[str, Any]) -> None:
+        """Take a pool's cost out of what is moving: numbered rows, in the order in which the allocator splits them.
+
+        That is the order of their Python representation, in which no value here has a quote.
+        """
         names, name = ", ".join(f'"{one}"' for one in ORIGIN), text(pool["id"])
+        written = " || ', ' || ".join(
+            f"coalesce(concat('''', \"{one}\", ''''), 'None')" for one in (*ORIGIN, "rule_id")
+        )
+        way = f"concat('(''', replace(trim(path, '/'), '/', ''', '''), '''', {_LAST})"
         self.db.execute(
-            f"CREATE OR REPLACE TABLE held AS SELECT row_number() OVER () AS n, * FROM (SELECT BillingCurrency, "
-            f"{names}, rule_id, path || {name} || '/' AS path, part, sum(billed)::HUGEINT AS billed, "
-            f"sum(effective)::HUGEINT AS effective FROM moving WHERE kind = 'pool' AND id = {name} GROUP BY ALL)"
+            f"CREATE OR REPLACE TABLE held AS SELECT row_number() OVER (ORDER BY {written}, CASE path WHEN '' THEN "
+            f"'()' ELSE {way} END) AS n, * REPLACE (path || {name} || '/' AS path) FROM (SELECT BillingCurrency, "
+            f"{names}, rule_id, path, part, sum(billed)::HUGEINT AS billed, sum(effective)::HUGEINT AS effective "
+            f"FROM moving WHERE kind = 'pool' AND id = {name} GROUP BY ALL)"
         )
         self.db.execute(f"DELETE FROM moving WHERE kind = 'pool' AND id = {name}")
+
+    def _split(self, weights: str) -> None:
+        """Split what is held, and put the parts into what is moving."""
+        names = ", ".join(f'"{one}"' for one in ORIGIN)
         self.db.execute(f"CREATE OR REPLACE TABLE weights AS {weights}")
         found = self.db.execute("SELECT max(whole) FROM weights").fetchone()
         assert found is not None
-        assert not found[0] or found[0] < _WHOLE_MAX, "the whole is too wide for the long division"
+        assert not found[0] or found[0] < WHOLE_MAX, "the whole is too wide for the long division"
         for basis in ("billed", "effective"):
-            self.db.execute(largest_remainder(basis))
+            query = split_all(basis, of_rules=basis == self._basis)
+            self.db.execute(f"CREATE OR REPLACE TABLE {basis}_parts AS {query}")
         self.db.execute(
-            f"INSERT INTO moving SELECT h.BillingCurrency, {names}, rule_id, path, part, b.kind, b.id, b.amount, "
-            "e.amount FROM held h JOIN billed_parts b USING (n) JOIN effective_parts e USING (n, kind, id)"
+            f"INSERT INTO moving SELECT h.BillingCurrency, {names}, rule_id, path, part, leg, b.kind, b.id, b.amount, "
+            "e.amount FROM held h JOIN billed_parts b USING (n) JOIN effective_parts e USING (n, kind, id, leg)"
         )
 
 
@@ -164,24 +176,3 @@ def part_of(pool: Mapping[str, Any]) -> str:
     tests = [{"column": one} if isinstance(one, str) else one for one in pool.get("partition_by", ())]
     values = [f"coalesce({dimension(one)}, '-')" for one in sorted(tests, key=lambda one: str(*one.values()))]
     return " || '|' || ".join(values) or "''"
-
-
-def largest_remainder(basis: str) -> str:
-    """Floors by long division, and one unit more for the largest remainders; a credit as the mirror image."""
-    query = (
-        f"SELECT h.n, kind, id, weight, whole, abs({basis}) AS amount, sign({basis}) AS sign, 0::HUGEINT AS r, "
-        "0::HUGEINT AS q FROM held h JOIN weights w USING (BillingCurrency, part) WHERE weight > 0"
-    )
-    for place in _PLACES:
-        stepped = f"step(r, amount, {place}, weight)"
-        query = (
-            f"SELECT * REPLACE ({stepped} % whole AS r, q + ({stepped} // whole) * {place} AS q) FROM ({query})"
-        )  # fmt: skip
-    ranked = (
-        f"SELECT *, amount - sum(q) OVER (PARTITION BY n)::HUGEINT AS unplaced, "
-        f"row_number() OVER (PARTITION BY n ORDER BY r DESC, kind || ':' || id) AS place FROM ({query})"
-    )
-    return (
-        f"CREATE OR REPLACE TABLE {basis}_parts AS SELECT n, kind, id, "
-        f"(sign * (q + CASE WHEN place <= unplaced THEN 1 ELSE 0 END))::HUGEINT AS amount FROM ({ranked})"
-    )

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from shared.money import CONTEXT, ZERO, text
+from shared.money import text, total
 from shared.terminal import Json, ServiceCommands, out, print_json
 from shared.terminal import table as new_table
 
 _ALLOCATOR = ServiceCommands("allocator")
 _PAGE = 10_000
+_BASES = ("billed_cost", "effective_cost")
 
 
 def adjustments_command(
@@ -28,7 +29,8 @@ def adjustments_command(
     """Show what has come for closed months since they were closed: cost, or corrected drivers.
 
     What was allocated by the close stays as it is; an adjustment holds the differences, by the rules of the month. With
-    a month, who gets or gives what; --json has its lines. Adjustments are not invoiced by Apportion yet.
+    a month, who gets or gives what, and the largest line of each for `apportion explain`; --json has all lines.
+    Adjustments are not invoiced by Apportion yet.
     """
     params = {"period": period} if period else {}
     found = _ALLOCATOR.get("/v1/adjustments", **params)
@@ -57,24 +59,21 @@ def _show(found: Iterable[dict[str, Any]]) -> None:
     table = new_table("month", "no.", "because of", "finished", "lines", "late billed", "late effective", "currency")
     for run in found:
         cause = ", ".join(run["deliveries"]) or "drivers"
-        for total in run["totals"]:
+        for sums in run["totals"]:
             table.add_row(
-                run["billing_period"], str(run["number"]), cause, run["finished_at"][:19], str(total["lines"]),
-                total["cost_billed"], total["cost_effective"], total["currency"],
+                run["billing_period"], str(run["number"]), cause, run["finished_at"][:19], str(sums["lines"]),
+                sums["cost_billed"], sums["cost_effective"], sums["currency"],
             )  # fmt: skip
     out.print(table)
 
 
 def _show_takers(lines: Iterable[dict[str, Any]]) -> None:
-    sums: dict[tuple[int, str, str], tuple[Decimal, Decimal]] = {}
+    found: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
     for line in lines:
-        key = (line["adjustment"], line["cost_center"], line["currency"])
-        billed, effective = sums.get(key, (ZERO, ZERO))
-        sums[key] = (
-            CONTEXT.add(billed, Decimal(line["billed_cost"])),
-            CONTEXT.add(effective, Decimal(line["effective_cost"])),
-        )
-    table = new_table("no.", "cost center", "billed", "effective", "currency")
-    for (number, cost_center, currency), (billed, effective) in sorted(sums.items()):
-        table.add_row(str(number), cost_center, text(billed), text(effective), currency)
+        found.setdefault((line["adjustment"], line["cost_center"], line["currency"]), []).append(line)
+    table = new_table("no.", "cost center", "billed", "effective", "currency", "largest line")
+    for (number, cost_center, currency), parts in sorted(found.items()):
+        billed, effective = (text(total(Decimal(one[name]) for one in parts)) for name in _BASES)
+        largest = max(parts, key=lambda one: (Decimal(one["effective_cost"]).copy_abs(), one["allocation_id"]))
+        table.add_row(str(number), cost_center, billed, effective, currency, largest["allocation_id"])
     out.print(table)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.allocator.commands.explain_adjustment import print_adjusting_line
 from shared.money import readable
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
 from shared.terminal import table as new_table
@@ -16,7 +17,7 @@ _ALLOCATOR = ServiceCommands("allocator")
 
 def explain_command(
     allocation: Annotated[
-        str | None, typer.Argument(metavar="[LINE]", help="An allocation's id, as invoice lines and the topic have it.")
+        str | None, typer.Argument(metavar="[LINE]", help="The id of an allocation, or of a line of an adjustment.")
     ] = None,
     cost_center: Annotated[str | None, typer.Option(help="Instead of a line: all that a cost center pays for.")] = None,
     period: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="The month, with --cost-center.")] = None,
@@ -32,10 +33,10 @@ def explain_command(
     """Walk an allocation line back to the rule and the provider rows that it came from.
 
     Each pool on the way is shown with its method, the share, what was measured, what it held, and who else got what.
-    With --rows the provider's rows follow, from intake's archive, with their exact sum. With --cost-center and
-    --period: what makes up the whole amount, the largest parts first, each with a line to go on from. With --since the
-    change since another month is split into what the rules, the drivers, one-off charges, quantities and prices did;
-    the parts add up to the change.
+    With --rows the provider's rows follow, from intake's archive, with their exact sum. A line of an adjustment is
+    shown before and after it, with the rows that came late. With --cost-center and --period: what makes up the whole
+    amount, the largest parts first, each with a line to go on from. With --since the change since another month is
+    split into what the rules, the drivers, one-off charges, quantities and prices did; the parts add up to the change.
     """
     if (allocation is None) == (cost_center is None) or (cost_center is None) != (period is None):
         fail("name one LINE, or --cost-center together with --period", BAD_USAGE)
@@ -57,7 +58,12 @@ def _explain_line(allocation: str, rows: int | None, *, as_json: bool) -> None:
         listed = _ALLOCATOR.get(f"/v1/allocations/{allocation}/provider-rows", rows=str(rows))
         agrees = None if found["given"] is None else listed["sum"] == found["given"]
         found["provider_rows"] = listed | {"agrees": agrees}
-    print_json(found) if as_json else _print_line(found)
+    if as_json:
+        print_json(found)
+        return
+    print_adjusting_line(found) if "adjustment" in found else _print_line(found)
+    if rows is not None:
+        _print_rows(found["provider_rows"])
 
 
 def _print_change(found: dict[str, Any]) -> None:
@@ -102,8 +108,6 @@ def _print_line(found: dict[str, Any]) -> None:
         if held := step["held_of_origin"]:
             table.add_row("all", held["billed_cost"], held["effective_cost"])
         out.print(table)
-    if "provider_rows" in found:
-        _print_rows(found["provider_rows"])
 
 
 def _measured(driver: dict[str, Any]) -> str:

@@ -10,12 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.api import Period
 from services.allocator.domain.drivers import Drivers
+from services.allocator.explaining.adjusting_line import AdjustingLine, adjusting_line
+from services.allocator.explaining.adjustment import explain_adjusting
 from services.allocator.explaining.archive_api import drivers_seen, line_of
-from services.allocator.explaining.context import with_context
+from services.allocator.explaining.context import with_context, with_contexts
 from services.allocator.explaining.explanation import explain, summarise
 from services.allocator.loading import LoadedRuleSet
 from services.allocator.planning import load_version
-from services.allocator.store import allocations
+from services.allocator.store import adjustments, allocations
 from shared.events import Allocation, AllocationRun, decode
 from shared.http import ApiError
 
@@ -25,8 +27,14 @@ def add_explanation_routes(api: FastAPI, engine: AsyncEngine) -> None:
 
     @api.get("/v1/allocations/{allocation_id}/explanation", tags=["allocations"])
     async def explain_line(allocation_id: str) -> dict[str, Any]:
-        """How a line came to its amount: the rule, each pool on the way with its share, who else got what."""
+        """How a line came to its amount: the rule, each pool on the way with its share, who else got what.
+
+        Of an adjusting line: that of the line it adds to, before and after, and what has come in between.
+        """
         async with engine.connect() as conn:
+            adjusting = await adjusting_line(conn, allocation_id)
+            if adjusting:
+                return await _explained(conn, adjusting)
             line = await line_of(conn, allocation_id)
             if line.withdrawn:
                 run = f"run {line.run_id}"
@@ -50,6 +58,17 @@ def add_explanation_routes(api: FastAPI, engine: AsyncEngine) -> None:
             "rule_set": run.rule_set, "rule_set_version": run.rule_set_version,
             "entries": summarise(cost_center, lines, run.basis),
         }  # fmt: skip
+
+
+async def _explained(conn: AsyncConnection, adjusting: AdjustingLine) -> dict[str, Any]:
+    line, period = adjusting.line, adjusting.line.billing_period
+    final = await _lines(conn, period)
+    others = [decode(Allocation, body) for body in await adjustments.bodies(conn, period)]
+    loaded = await load_version(conn, line.rule_set_version)
+    before = await drivers_seen(conn, loaded, period, adjusting.runs_before[-1])
+    after = await drivers_seen(conn, loaded, period, adjusting.run)
+    document = await run_in_threadpool(explain_adjusting, line, adjusting.run, final, others)
+    return await run_in_threadpool(with_contexts, document, loaded, before, after)
 
 
 async def _lines(conn: AsyncConnection, period: str, cost_center: str | None = None) -> list[Allocation]:

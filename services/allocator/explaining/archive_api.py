@@ -16,15 +16,16 @@ from services.allocator.archived_costs import NoCosts
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers, Window
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.domain.metrics_used import metrics_used
+from services.allocator.explaining.adjusting_line import adjusting_line
 from services.allocator.explaining.change import Month, change_of
-from services.allocator.explaining.rows import provider_rows
+from services.allocator.explaining.rows import late_provider_rows, provider_rows
 from services.allocator.explaining.savings import savings
 from services.allocator.loading import LoadedRuleSet
 from services.allocator.planning import load_version
 from services.allocator.simulating.simulate import Side
 from services.allocator.store import allocations, drivers
 from shared.archive import ArchiveUnreadable
-from shared.events import Allocation, AllocationRun, decode
+from shared.events import AdjustmentRun, Allocation, AllocationRun, decode
 from shared.http import ApiError
 
 R = TypeVar("R")
@@ -47,10 +48,17 @@ def add_archive_routes(api: FastAPI, engine: AsyncEngine, archive: Path | None) 
 
     @api.get("/v1/allocations/{allocation_id}/provider-rows", tags=["allocations"])
     async def list_provider_rows(allocation_id: str, rows: Rows = 20) -> dict[str, Any]:
-        """The provider's rows behind a line, and what all of them add up to: what the line's rule took."""
+        """The provider's rows behind a line, and what all of them add up to: what the line's rule took.
+
+        Of an adjusting line: the rows that came late, and with costs negated those that went.
+        """
         async with engine.connect() as conn:
-            line = await line_of(conn, allocation_id)
+            adjusting = await adjusting_line(conn, allocation_id)
+            line = adjusting.line if adjusting else await line_of(conn, allocation_id)
             loaded = await load_version(conn, line.rule_set_version)
+        if adjusting:
+            known, late = adjusting.deliveries_before, adjusting.run.deliveries
+            return await asked(late_provider_rows, _there(archive), loaded, line, rows, known, late)
         return await asked(provider_rows, _there(archive), loaded, line, rows)
 
     @api.get("/v1/changes", tags=["allocations"])
@@ -94,7 +102,9 @@ async def line_of(conn: AsyncConnection, allocation_id: str) -> Allocation:
     return decode(Allocation, bodies[0])
 
 
-async def drivers_seen(conn: AsyncConnection, loaded: LoadedRuleSet, period: str, run: AllocationRun) -> Drivers:
+async def drivers_seen(
+    conn: AsyncConnection, loaded: LoadedRuleSet, period: str, run: AllocationRun | AdjustmentRun
+) -> Drivers:
     """The measurements that a run looked at."""
     used = metrics_used(loaded.rule_set)
     if not used:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
@@ -26,15 +26,34 @@ def with_context(document: Mapping[str, Any], loaded: LoadedRuleSet, drivers: Dr
     Args:
         drivers: the measurements that the line's run looked at.
     """
+    rule, period = document["rule"], document["line"]["billing_period"]
+    steps = _steps(document["steps"], period, loaded, drivers)
+    return {**document, "rule": rule | _place(loaded, rule["id"]), "steps": steps}
+
+
+def with_contexts(
+    document: Mapping[str, Any], loaded: LoadedRuleSet, before: Drivers, after: Drivers
+) -> dict[str, Any]:
+    """The same of an adjusting line's explanation, with what was measured before the adjustment and for it."""
+    rule, period = document["rule"], document["line"]["billing_period"]
+    sides = {
+        name: document[name] | {"steps": _steps(document[name]["steps"], period, loaded, drivers)}
+        for name, drivers in (("before", before), ("after", after))
+    }
+    return {**document, "rule": rule | _place(loaded, rule["id"]), **sides}
+
+
+def _steps(
+    steps: Iterable[dict[str, Any]], billing_period: str, loaded: LoadedRuleSet, drivers: Drivers
+) -> list[dict[str, Any]]:
     pools = {pool.id: pool for pool in loaded.rule_set.pools}
-    rule, window = document["rule"], Window.of_month(document["line"]["billing_period"])
-    steps = [
+    window = Window.of_month(billing_period)
+    return [
         step
         | _place(loaded, f"pool:{step['pool']}")
         | {"drivers": _values(pools[step["pool"]], step["to"], drivers, window)}
-        for step in document["steps"]
+        for step in steps
     ]
-    return {**document, "rule": rule | _place(loaded, rule["id"]), "steps": steps}
 
 
 def _place(loaded: LoadedRuleSet, name: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def explain(line: Allocation, lines: Sequence[Allocation]) -> dict[str, Any]:
     where a pool that does not keep the detail is beside the way: then only the archive's rows can tell.
     """
     return {
-        "line": msgspec.to_builtins(line, builtin_types=(Decimal,)) | _amounts(line),
+        "line": msgspec.to_builtins(line, builtin_types=(Decimal,)) | amounts_of(line),
         "rule": {"id": line.rule_id, "rule_set": line.rule_set, "version": line.rule_set_version},
         "given": None if _detail_lost(line, lines, 0) else total(_given(line, lines)).as_json(),
         "share": _share(line.weight, line.weight_total),
@@ -146,7 +146,8 @@ def _share(weight: Decimal | None, whole: Decimal | None) -> dict[str, str] | No
     return {"weight": text(weight), "weight_total": text(whole), "ratio": text(ratio)}
 
 
-def _amounts(line: Allocation) -> dict[str, str]:
+def amounts_of(line: Allocation) -> dict[str, str]:
+    """A line's amounts as documents have them."""
     return Sums(line.billed_cost, line.effective_cost).as_json()
 
 

@@ -41,6 +41,11 @@ def day_before(day: str) -> str:
     return FIRST_DAY if day == FIRST_DAY else (date.fromisoformat(day) - timedelta(days=1)).isoformat()
 
 
+def days_between(days: Days) -> int:
+    """How many days there are, both ends included."""
+    return (date.fromisoformat(days.last) - date.fromisoformat(days.first)).days + 1
+
+
 def is_day(text: str) -> bool:
     """Whether a text is a day and nothing more."""
     return day_of(text) == text

@@ -11,7 +11,7 @@ from itertools import pairwise
 from services.allocator.domain.rule_set import Tenure
 from services.allocator.loading.cost_centers import CostCenters
 from services.allocator.loading.csv_table import rows
-from services.allocator.loading.days import Days, days_of
+from services.allocator.loading.days import Days, day_after, day_before, days_of
 from services.allocator.loading.owners import Mapped, have_dates, owners_of
 from shared.documents import Problems
 
@@ -70,3 +70,6 @@ def _check_days(
         to = "" if before[1] == after[1] else " to two cost centers"
         advice = f"keep one of the lines, or give them days that do not overlap; the first is {first}"
         problems.add(second, f"{value!r} is mapped{to} twice on the same days", advice, file=file)
+    elif day_after(before[0].last) != after[0].first:
+        message = f"{value!r} is nobody's from {day_after(before[0].last)} to {day_before(after[0].first)}"
+        problems.warn(after[2], message, "let one line begin on the day after the other ends", file=file)

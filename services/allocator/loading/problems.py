@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from shared.documents import DocumentInvalid, Problems
@@ -13,6 +14,15 @@ class RuleSetInvalid(DocumentInvalid):
     """A rule set that can't be applied, with every reason found."""
 
     code = "rule-set-invalid"
+
+
+_NAMED_MAX: Final = 5
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - _NAMED_MAX
+    return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
 def problems_of(file: str) -> Problems:

@@ -1,4 +1,4 @@
-"""What a rule set says in vain: rules that no charge can reach, and names that nothing uses."""
+"""Rules that no charge can reach."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def refuse_unreachable(rules: Sequence[Rule], lines: Mapping[str, int], problems
 
     Only a rule with fixed targets always takes what meets its condition: a lookup may not resolve.
     """
-    takers = _Takers()
+    takers = Takers()
     hidden: dict[str, str | None] = {}
     for rule in rules:
         taker = takers.of(rule)
@@ -36,7 +36,7 @@ def refuse_unreachable(rules: Sequence[Rule], lines: Mapping[str, int], problems
     problems.rule = ""
 
 
-class _Takers:
+class Takers:
     """Rules that take every charge which meets their condition, filed so that few have to be compared."""
 
     def __init__(self) -> None:

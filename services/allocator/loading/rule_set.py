@@ -12,6 +12,8 @@ from services.allocator.loading.assignments import fixed
 from services.allocator.loading.bundle import Bundle, tables_named
 from services.allocator.loading.cost_centers import CostCenterRow
 from services.allocator.loading.days import ALWAYS
+from services.allocator.loading.gaps import warn_of_gaps
+from services.allocator.loading.overlaps import warn_of_overlaps
 from services.allocator.loading.pools import read_pools
 from services.allocator.loading.problems import START, RuleSetInvalid, problems_of
 from services.allocator.loading.reaching import refuse_unreachable
@@ -121,6 +123,8 @@ def _load(bundle: Bundle, top: Reader, problems: Problems) -> LoadedRuleSet:
     if "" not in wrong:
         refuse_unreachable([rule for rule in rules if rule.id not in wrong], lines, problems)
     if not wrong:
+        warn_of_overlaps([rule for rule in rules if rule.id not in overrides], readers, problems)
+        warn_of_gaps(rule_set, known, problems)
         warn_of_unused(rule_set, top, known)
     reasons = {name: override for name, (_, override) in first.items()}
     places = {name: Place(bundle.document_name, line) for name, line in lines.items()}

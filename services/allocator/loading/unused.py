@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from services.allocator.domain.methods.targets import takers
 from services.allocator.domain.pool import Proportional
 from services.allocator.domain.pools import fed_by
 from services.allocator.domain.rule_set import Divided, Lookup, RuleSet, Target
+from services.allocator.loading.problems import listed
 from services.allocator.loading.targets import Known
 from shared.documents import Mapping, Node, Problems, Reader, Sequence, Text
-
-_NAMED_MAX: Final = 5
 
 
 def warn_of_unused(rule_set: RuleSet, top: Reader, known: Known) -> None:
@@ -48,10 +46,8 @@ def _warn_of_cost_centers(rule_set: RuleSet, targets: set[Target], top: Reader, 
         reached.update(tenure.cost_center for tenures in lookup.dated.values() for tenure in tenures)
     unreached = [name for name in known.open if name not in reached]
     if unreached:
-        more = len(unreached) - _NAMED_MAX
-        names = ", ".join(unreached[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
         table, line = top.text("cost_centers", "") or "", known.cost_centers[unreached[0]].line
-        message = f"no rule and no pool gives cost to {names}"
+        message = f"no rule and no pool gives cost to {listed(unreached)}"
         top.problems.warn(line, message, "map something to them, or take them out", file=table)
 
 

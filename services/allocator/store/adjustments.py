@@ -40,6 +40,14 @@ async def bodies(conn: AsyncConnection, billing_period: str) -> list[bytes]:
     return list(await conn.scalars(select(adjustments.c.body).where(adjustments.c.billing_period == billing_period)))
 
 
+async def body(conn: AsyncConnection, allocation_id: str) -> bytes | None:
+    """The contract bytes of an adjusting line, by its own id."""
+    found: bytes | None = await conn.scalar(
+        select(adjustments.c.body).where(adjustments.c.allocation_id == allocation_id)
+    )
+    return found
+
+
 async def page(
     conn: AsyncConnection, billing_period: str, cost_center: str | None, limit: int, after: str
 ) -> list[tuple[str, bytes]]:

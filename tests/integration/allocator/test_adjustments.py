@@ -49,6 +49,18 @@ def in_all(final: dict[str, Allocation], adjusting: dict[str, Allocation]) -> se
     return {(key, billed, effective) for key, (billed, effective) in sums.items() if billed or effective}
 
 
+async def explained(allocator: Process, lines: dict[str, Allocation], cost_center: str) -> dict[str, Any]:
+    """Why a cost center's largest line of an adjustment: before and after it differ by what the line says."""
+    mine = (line for line in lines.values() if line.cost_center == cost_center)
+    line = max(mine, key=lambda line: abs(line.effective_cost))
+    response = await allocator.http.get(f"/v1/allocations/{line.allocation_id}/explanation")
+    assert response.status_code == 200, response.text
+    said: dict[str, Any] = response.json()
+    before, after = (Decimal(said[side]["line"]["effective_cost"]) for side in ("before", "after"))
+    assert after - before == line.effective_cost != 0
+    return said
+
+
 def negated(charge: dict[str, Any]) -> dict[str, Any]:
     return charge | {name: format(-Decimal(charge[name]), "f") for name in ("BilledCost", "EffectiveCost")}
 
@@ -69,6 +81,9 @@ async def test_late_cost_of_a_closed_month_is_added_once_by_the_rules_of_its_tim
     assert Decimal(total["cost_effective"]) == sum(Decimal(charge["EffectiveCost"]) for charge in late)
     lines = await world.adjusting_lines([one])
     assert in_all(booked, lines) == expected([*charges, *late])
+    said = await explained(allocator, lines, "CC-1")
+    assert (said["adjustment"]["deliveries"], said["adjustment"]["number"]) == ([first.delivery_id], 1)
+    assert (said["rule"]["file"], said["rule"]["version"]) == ("rules.yaml", version)
 
     taken_back = [negated(late[3])]
     await world.deliver(taken_back)
@@ -108,6 +123,11 @@ async def test_a_driver_corrected_after_the_close_moves_cost_and_adds_none(world
     moved = received(await world.adjusting_lines([one]))
     assert moved["CC-1"] == -moved["CC-2"] != 0
     assert before["CC-1"] + moved["CC-1"] == before["CC-2"]
+    said = await explained(allocator, await world.adjusting_lines([one]), "CC-1")
+    assert (said["adjustment"]["deliveries"], said["given"]["billed_cost"]) == ([], "0")
+    (was,), (now,) = (said[side]["steps"] for side in ("before", "after"))
+    assert [step["drivers"][0]["measured"]["quantity"] for step in (was, now)] == ["1", "3"]
+    assert [step["share"]["ratio"] for step in (was, now)] == ["0.25", "0.75"]
 
     await post(allocator, {"CC-1": "1", "CC-2": "3"})
     both = await adjustments(allocator, 2)

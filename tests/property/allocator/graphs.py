@@ -32,7 +32,7 @@ from services.allocator.domain.pool import (
     UsageRate,
     Weighted,
 )
-from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet, Target
+from services.allocator.domain.rule_set import SUSPENSE, All, Divided, Leaf, Lookup, Rule, RuleSet, Target, Tenure
 
 PERIOD = "2026-01"
 DIMENSIONS = (*GRAIN, "tag:team", "charge_day")
@@ -63,32 +63,33 @@ def cc(name: str) -> Target:
 amounts = st.one_of(
     st.decimals(min_value=-(10**6), max_value=10**6, places=18),
     st.integers(-99, 99).map(lambda units: Decimal(units).scaleb(-18)),
-    st.integers(-(10**4), 10**4).map(lambda cents: Decimal(cents).scaleb(-2)),
+    st.integers(-(10**2), 10**4).map(lambda cents: Decimal(cents).scaleb(-2)),
 )
 quantities = st.one_of(st.integers(0, 9).map(Decimal), st.decimals(min_value=0, max_value=10**4, places=6))
 positive = st.one_of(st.integers(1, 9).map(Decimal), st.decimals(min_value=Decimal("0.001"), max_value=999, places=3))
 maybe = st.sampled_from([None, "a", "b"])
-centers = st.lists(st.sampled_from([cc(name) for name in CENTERS]), min_size=1, max_size=4, unique=True).map(tuple)
+centers = st.lists(st.sampled_from([cc(name) for name in CENTERS]), min_size=2, max_size=4, unique=True).map(tuple)
 
 
 @st.composite
 def bucket(draw: st.DrawFn) -> Bucket:
     values = (
         draw(st.sampled_from(["USD", "JPY"])), "P", draw(maybe), "P", draw(st.sampled_from(["s1", "s2"])), "b1",
-        draw(maybe), draw(st.sampled_from(["Usage", "Tax"])), None, draw(st.sampled_from([None, *CENTERS, "typo"])),
-        draw(st.sampled_from(DAYS)),
+        draw(maybe), draw(st.sampled_from(["Usage", "Usage", "Tax"])), None,
+        draw(st.sampled_from([None, *CENTERS, "typo"])), draw(st.sampled_from(DAYS)),
     )  # fmt: skip
     return Bucket(values, draw(amounts), draw(amounts), 1)
 
 
 @st.composite
 def measurements(draw: st.DrawFn) -> Drivers:
-    windows = [Window.of_month(PERIOD), Window.of_month("2025-12"), *(Window.of_day(day) for day in DAYS)]
+    month = Window.of_month(PERIOD)
+    windows = [month, month, month, Window.of_month("2025-12"), *(Window.of_day(day) for day in DAYS)]
     one = st.tuples(
         st.sampled_from(["cpu", "gb"]),
         st.builds(Measurement, st.sampled_from([*CENTERS, "stray"]), quantities, st.sampled_from(windows)),
     )
-    return Drivers.of(draw(st.lists(one, max_size=12)))
+    return Drivers.of(draw(st.lists(one, min_size=3, max_size=12)))
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ class Graphs:
         kinds = [
             kind for kind in self.kinds if (depth or kind != "floor") and (self.whole or kind not in OF_WHOLE_POOLS)
         ]
+        kinds += [kind for kind in kinds if kind in OF_WHOLE_POOLS]
         kind = draw(st.sampled_from(kinds))
         match kind:
             case "even":
@@ -184,8 +186,8 @@ class Graphs:
 @st.composite
 def worlds(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, *, mirror: bool = False) -> World:
     """Chains p0 -> p1 -> p2, of which p1 and p2 may be a reciprocal group, some of it split by parts or days."""
-    partitions = st.sampled_from([(), (), ("InvoiceId",), ("charge_day", "SubAccountId")])
-    reciprocal = draw(st.booleans())
+    partitions = st.sampled_from([(), (), (), ("InvoiceId",), ("charge_day", "SubAccountId")])
+    reciprocal = draw(st.sampled_from([False, False, True]))
     first, second, third = draw(partitions), draw(partitions), draw(partitions)
     if reciprocal:
         second = third
@@ -198,15 +200,20 @@ def worlds(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, *, mirror: bool = Fals
     fed = (Target("pool", "p1"), Target("pool", "p2"))
     top = Graphs(kinds, fed, not first, mirror).pool(draw, "p0", first)
     anywhere = st.sampled_from([cc("CC-2"), SUSPENSE, Target("pool", "p0"), *fed])
+    several = Divided(
+        ((cc("CC-1"), Decimal("66.6")), (draw(st.sampled_from([SUSPENSE, cc("CC-3"), *fed])), Decimal("33.4")))
+    )
+    moves = {"CC-4": (Tenure("CC-4", last=DAYS[0]), Tenure("CC-3", DAYS[1]))}
     rules = (
         Rule("tax", Target("pool", "p0"), Leaf("ChargeCategory", "in", ("Tax",))),
+        Rule("several", several, All((Leaf("InvoiceId", "in", ("b",)), Leaf("ServiceName", "in", ("s2",))))),
         Rule("account", draw(anywhere), Leaf("SubAccountId", "in", ("a",))),
-        Rule("team", Lookup("tag:team")),
+        Rule("team", Lookup("tag:team", dated=draw(st.sampled_from([{}, moves])))),
     )
     basis: Any = draw(st.sampled_from(["BilledCost", "EffectiveCost"]))
     groups = (("p1", "p2"),) if reciprocal else ()
     rule_set = RuleSet("r", PERIOD, basis, rules, draw(anywhere), (top, *below), groups)
-    return World(rule_set, tuple(draw(st.lists(bucket(), max_size=12))), draw(measurements()))
+    return World(rule_set, tuple(draw(st.lists(bucket(), min_size=4, max_size=12))), draw(measurements()))
 
 
 def member(draw: st.DrawFn, name: str, other: str, partition: tuple[str, ...]) -> Pool:

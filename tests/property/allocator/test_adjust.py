@@ -14,13 +14,19 @@ from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import Bucket
 from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.lines import Line
+from services.allocator.explaining.adjustment import explain_adjusting
+from services.allocator.explaining.explanation import explain
 from services.allocator.publishing import adjustment_content, line_content, line_of
-from shared.events import Allocation, decode
+from shared.events import AdjustmentRun, Allocation, decode
 from shared.money import CONTEXT
 from tests.property.allocator.graphs import CENTERS, World, bucket, measurements, worlds
 
 Amounts = dict[str, tuple[Decimal, Decimal]]
 
+ADJUSTMENT = AdjustmentRun(
+    run_id="a", billing_period="2026-01", number=1, close_id="c", rule_set="r", rule_set_version="v",
+    basis="BilledCost", deliveries=["late"], totals=[], lines_hash="",
+)  # fmt: skip
 late_deliveries = st.lists(st.tuples(st.lists(bucket(), max_size=4).map(tuple), measurements()), max_size=3)
 
 
@@ -38,6 +44,12 @@ def sums(lines: list[Line]) -> Amounts:
             CONTEXT.add(effective, line.effective_cost),
         )
     return {key: amounts for key, amounts in found.items() if any(amounts)}
+
+
+def published(lines: list[Line]) -> list[Allocation]:
+    """Lines as the topic has them, without those of nothing."""
+    found = [decode(Allocation, line_content(line, "r", "v").body(1, "run-1")) for line in lines]
+    return [line for line in found if line.billed_cost or line.effective_cost]
 
 
 def by_invoice(lines: list[Line]) -> dict[tuple[str | None, ...], Decimal]:
@@ -63,6 +75,31 @@ def test_the_final_run_and_all_adjustments_are_one_run_over_everything(
 
         assert sums(booked) == sums(everything)
         assert adjust(world.month(rows), everything, booked) == [], "twice is once"
+
+
+@given(worlds(), st.lists(bucket(), min_size=1, max_size=4).map(tuple), measurements())
+def test_an_adjusting_line_is_explained_by_the_line_before_and_by_what_one_run_over_everything_says(
+    world: World, more: tuple[Bucket, ...], drivers: object
+) -> None:
+    first = run(world, world.rows)
+    now = World(world.rules, world.rows + more, drivers)  # type: ignore[arg-type]
+    everything = run(now, now.rows)
+    found = adjust(now.month(), everything, first)
+    final, whole = published(first), published(everything)
+    adjusting = [decode(Allocation, adjustment_content(line, 1, "r", "v").body(1, "a")) for line in found]
+    lines = {line.allocation_id: line for line in whole}
+
+    for line in adjusting:
+        said = explain_adjusting(line, ADJUSTMENT, final, adjusting)
+
+        for name in ("billed_cost", "effective_cost"):
+            before, after = (Decimal(said[side]["line"][name]) for side in ("before", "after"))
+            assert CONTEXT.subtract(after, before) == getattr(line, name)
+        if line.adjusts in lines:
+            direct = explain(lines[line.adjusts], whole)
+            assert {name: said["after"][name] for name in direct.keys() & said["after"].keys() - {"line"}} == {
+                name: direct[name] for name in ("given", "share", "steps")
+            }
 
 
 @given(worlds(), measurements())

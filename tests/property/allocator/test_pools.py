@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from services.allocator.domain.allocate import allocate
@@ -17,10 +19,21 @@ from services.allocator.domain.cell import Cell
 from services.allocator.domain.division import Division, Part
 from services.allocator.domain.drivers import NO_DRIVERS, Window
 from services.allocator.domain.lines import Line
+from services.allocator.domain.methods import CannotDivide
 from services.allocator.domain.methods.bounds import bounded
 from services.allocator.domain.methods.tiers import price
-from services.allocator.domain.pool import Bounds, Tier
+from services.allocator.domain.pool import (
+    Bounds,
+    ByDrivers,
+    Driver,
+    FixedAmount,
+    FloorPlusVariable,
+    Method,
+    Tier,
+    UsageRate,
+)
 from services.allocator.domain.rule_set import Target
+from services.allocator.loading.pools.methods import METHODS
 from shared.money import CONTEXT, UNIT
 from tests.property.allocator.graphs import CENTERS, DIMENSIONS, SHARES, WRITTEN, World, amounts, cc, positive, worlds
 
@@ -68,7 +81,7 @@ def test_everything_is_allocated_per_rule_currency_and_invoice(world: World) -> 
 @wide
 @given(worlds())
 def test_every_pool_hands_on_what_rules_gave_it(world: World) -> None:
-    """Told by the first pool of each line's path, per rule and currency, from the outside."""
+    """Told by the first pool of each line's path, per rule that gives all to one, and currency, from the outside."""
     cost_in: Sums = {}
     assign = assigner(world.rules, CENTERS, DIMENSIONS)
     for values, billed, _, _ in world.rows:
@@ -77,7 +90,7 @@ def test_every_pool_hands_on_what_rules_gave_it(world: World) -> None:
             add(cost_in, (rule_id, values[0], target.id), billed)
     cost_out: Sums = {}
     for line in run(world):
-        if line.flow.path:
+        if line.flow.path and line.flow.rule_id != "several":
             add(cost_out, (line.flow.rule_id, line.flow.currency, line.flow.path[0]), line.billed_cost)
 
     assert {k: v for k, v in cost_out.items() if v} == {k: v for k, v in cost_in.items() if v}
@@ -149,6 +162,82 @@ def test_ids_are_unique_and_what_is_held_is_told(world: World) -> None:
     assert len({line.allocation_id for line in lines}) == len(lines)
     assert all((line.kind == "suspense") == (line.cost_center == "SUSPENSE") for line in lines)
     assert all(line.kind != "shared" or line.flow.path for line in lines)
+
+
+@wide
+@given(worlds())
+def test_a_policy_to_fail_says_so_or_changes_nothing(world: World) -> None:
+    """Where no policy is needed, all policies are the same; those that name pools stay, as they order the pools."""
+    pools = tuple(
+        replace(
+            pool,
+            method=failing(pool.method),
+            when_zero=pool.when_zero if names_a_pool(pool.when_zero) else "fail",
+            when_negative=pool.when_negative if names_a_pool(pool.when_negative) else "fail",
+        )
+        for pool in world.rules.pools
+    )
+    strict = replace(world, rules=replace(world.rules, pools=pools))
+    try:
+        assert run(strict) == run(world)
+    except CannotDivide as error:
+        why = error
+    else:
+        return
+    assert str(why).startswith(f"pool '{why.pool}'")
+
+
+def names_a_pool(policy: object) -> bool:
+    return isinstance(policy, Target) and policy.kind == "pool"
+
+
+def failing(method: Method) -> Method:
+    """A method for which every driver has to be measured."""
+
+    def must(driver: Driver) -> Driver:
+        return replace(driver, missing="fail")
+
+    match method:
+        case ByDrivers(drivers=drivers):
+            return replace(method, drivers=tuple(map(must, drivers)))
+        case UsageRate(driver=driver):
+            return replace(method, driver=must(driver))
+        case FixedAmount(rest=rest):
+            return replace(method, rest=failing(rest))
+        case FloorPlusVariable(floor=floor, variable=variable):
+            return replace(method, floor=failing(floor), variable=failing(variable))
+    return method
+
+
+def test_the_graphs_have_every_method_policy_and_way() -> None:
+    """Random worlds prove nothing about what they never contain."""
+    seen: set[str] = set()
+
+    @settings(wide, max_examples=200, phases=[Phase.generate], database=None, derandomize=True)
+    @given(worlds())
+    def look(world: World) -> None:
+        seen.update(re.findall(r"[\w']+", repr(world.rules)))
+        for line in run(world):
+            method = line.flow.method or "everything"
+            seen.update({line.kind, line.flow.leg, f"by {method}", f"{len(line.flow.path)} pools"})
+
+    look()
+
+    missing = {
+        "direct",
+        "shared",
+        "suspense",
+        "0 pools",
+        "1 pools",
+        "2 pools",
+        "3 pools",
+        "by everything",
+        "by reciprocal",
+    }
+    missing |= {f"by {name}" for name in METHODS} | {method.__name__ for method in get_args(Method)}
+    missing |= {"spill", "residual", "unowned", "missing-driver", "over-recovery", "under-recovery"}
+    missing |= {"Bounds", "Tier", "Cap", "Divided", "Tenure", "'average'", "'quantities'", "'mirror'", "'even'"}
+    assert missing - seen == set()
 
 
 @given(st.lists(positive, min_size=1, max_size=9), st.integers(0, 11), st.integers(12, 100))

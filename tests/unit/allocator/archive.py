@@ -31,16 +31,16 @@ def charge(
     } | columns  # fmt: skip
 
 
-def write_archive(archive: Path, rows: Sequence[Mapping[str, Any]], period: str = PERIOD) -> Path:
-    """Archive rows of a month as one delivery of one payer."""
-    name = f"d-{period}"
+def write_archive(archive: Path, rows: Sequence[Mapping[str, Any]], period: str = PERIOD, ordinal: int = 1) -> Path:
+    """Archive rows of a month as a delivery of one payer that replaces those with smaller ordinals."""
+    name = f"d-{period}" if ordinal == 1 else f"d-{period}-{ordinal}"
     path = archive / "rows" / name / f"{period}.parquet"
     path.parent.mkdir(parents=True)
     types = [(field.name, _plain(field.type)) for field in ROWS]
     pq.write_table(pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in types}), path)
     keep(
         archive,
-        ArchivedDelivery(delivery_id=name, source="s", ordinal=1, style="overwrite", scopes=[("payer", period)]),
+        ArchivedDelivery(delivery_id=name, source="s", ordinal=ordinal, style="overwrite", scopes=[("payer", period)]),
     )
     return archive
 

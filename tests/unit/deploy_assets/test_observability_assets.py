@@ -48,6 +48,7 @@ ONE_SERVICE = {
     "apportion_allocator_allocated_ratio": {"period", "currency"},
     "apportion_allocator_suspense_age_days": {"period", "currency"},
     "apportion_allocator_rules_unmatched": {"period"},
+    "apportion_allocator_adjusted_amount": {"period", "currency"},
     "apportion_allocator_tagged_ratio": {"period", "currency", "tag"},
     "apportion_chargeback_invoiced_amount": {"period", "currency", "status"},
     "apportion_chargeback_documents": {"period", "currency", "status"},
