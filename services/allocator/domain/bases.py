@@ -13,8 +13,8 @@ from decimal import Decimal
 from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
 from services.allocator.domain.cell import Partition
 from services.allocator.domain.conditions import compile_condition, dimensions_of
-from services.allocator.domain.pool import Base, FixedAmount, FloorPlusVariable, Method, Pool, Proportional
-from services.allocator.domain.rule_set import Basis, Condition, RuleSet
+from services.allocator.domain.pool import AsCharged, Base, FixedAmount, FloorPlusVariable, Method, Pool, Proportional
+from services.allocator.domain.rule_set import CHARGE_MONTH, Basis, Condition, RuleSet
 from shared.money import CONTEXT, ZERO
 
 Cost = dict[str, Decimal]
@@ -33,6 +33,8 @@ def bases_of(method: Method) -> Iterable[Base]:
         case FloorPlusVariable(floor=floor, variable=variable):
             yield from bases_of(floor)
             yield from bases_of(variable)
+        case AsCharged(otherwise=otherwise) if otherwise:
+            yield from bases_of(otherwise)
 
 
 def base_dimensions(pools: Iterable[Pool]) -> tuple[str, ...]:
@@ -41,7 +43,7 @@ def base_dimensions(pools: Iterable[Pool]) -> tuple[str, ...]:
     for pool in pools:
         bases = list(bases_of(pool.method))
         if bases:
-            used |= {CURRENCY, *pool.partition_by}
+            used |= {CURRENCY, *pool.partition_by} - {CHARGE_MONTH}
             used |= {name for base in bases for name in dimensions_of(base.where)}
     return tuple(sorted(used))
 

@@ -2,7 +2,7 @@
 
 A *method* says who takes which share. Share methods (`Even`, `Weighted`, `FixedPercent`, `Proportional`, `ByDrivers`)
 give weights that do not depend on how much the pool holds. Amount methods (`FixedAmount`, `UsageRate`) say amounts in
-one currency, and name who takes the rest; `FloorPlusVariable` joins two methods.
+one currency, and name who takes the rest; `FloorPlusVariable` joins two methods; `AsCharged` looks at earlier months.
 """
 
 from __future__ import annotations
@@ -170,7 +170,23 @@ class UsageRate:
     subjects: Subjects = Subjects()
 
 
-Method = Even | Weighted | FixedPercent | Proportional | ByDrivers | FixedAmount | FloorPlusVariable | UsageRate
+@dataclass(frozen=True, slots=True)
+class AsCharged:
+    """As the charges were allocated in the month that the charge period names: for refunds and other corrections.
+
+    In proportion to what each cost center got, in that month's newest run, of charges of the same part of the
+    partition that meet `where`. What lay in suspense goes to suspense, and so does the part of cost centers that are
+    not among the targets. `otherwise` splits what has no earlier month, or nothing there to be split by.
+    """
+
+    targets: Targets
+    where: Condition | None = None
+    otherwise: Method | None = None
+
+
+Method = (
+    Even | Weighted | FixedPercent | Proportional | ByDrivers | FixedAmount | FloorPlusVariable | UsageRate | AsCharged
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +203,9 @@ class Pool:
     """Shared cost and how it is split.
 
     The split is made for each currency by itself, and for each combination of values of `partition_by`, so that shares
-    are taken inside each part. With `charge_day` among them a day's cost is split by that day's drivers and base.
-    `keep_detail` false replaces service and account of what leaves the pool by the pool itself.
+    are taken inside each part. With `charge_day` among them a day's cost is split by that day's drivers and base; a
+    pool split `AsCharged` has `charge_month` among them. `keep_detail` false replaces service and account of what
+    leaves the pool by the pool itself.
     """
 
     id: str

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from services.allocator.domain.bases import Bases
 from services.allocator.domain.buckets import GRAIN, Values
 from services.allocator.domain.cell import Cell, Partition
+from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.conservation import Tally
 from services.allocator.domain.division import Division
 from services.allocator.domain.drivers import Drivers, Window
@@ -19,7 +20,7 @@ from services.allocator.domain.methods.problems import TooFarApart
 from services.allocator.domain.pool import Pool
 from services.allocator.domain.pools import Stage, partitions_ahead, stages
 from services.allocator.domain.reciprocal import NeverPaysOut, solve
-from services.allocator.domain.rule_set import CHARGE_DAY, RuleSet, Target
+from services.allocator.domain.rule_set import CHARGE_DAY, CHARGE_MONTH, Condition, RuleSet, Target
 from shared.money import CONTEXT, ZERO, AmountOutOfRange, total
 
 _SERVICE = GRAIN.index("ServiceName") - 1
@@ -65,8 +66,8 @@ class StepDown:
     """
 
     def __init__(
-        self, rule_set: RuleSet, billing_period: str, bases: Bases, drivers: Drivers, given: Tally,
-        divisions: Divisions | None,
+        self, rule_set: RuleSet, billing_period: str, bases: Bases, drivers: Drivers, earlier: EarlierMonths,
+        given: Tally, divisions: Divisions | None,
     ) -> None:  # fmt: skip
         self._stages = stages(rule_set.pools, rule_set.reciprocal)
         self._ahead = partitions_ahead(self._stages)
@@ -75,7 +76,7 @@ class StepDown:
         self._period, self._bases, self._drivers, self._given = billing_period, bases, drivers, given
         self._held: dict[str, list[Part]] = defaultdict(list)
         self._settled: list[Part] = []
-        self._noted = divisions
+        self._earlier, self._noted = earlier, divisions
 
     def run(self, assigned: Iterable[Part]) -> list[Part]:
         """Split every pool, and return all that is at a cost center or in suspense.
@@ -141,8 +142,16 @@ class StepDown:
 
     def _cell(self, pool: Pool, currency: str, where: Partition, parts: Iterable[Part]) -> Cell:
         amount = total(p.billed_cost if self._billed else p.effective_cost for p in parts)
+        rest = tuple(pair for pair in where if pair[0] != CHARGE_MONTH)
         window, find = cell_window(self._period, where), self._bases.find
-        return Cell(pool.id, currency, where, amount, window, self._drivers, lambda base: find(base, currency, where))
+
+        def charged(condition: Condition | None) -> Mapping[str, Decimal] | None:
+            month = dict(where).get(CHARGE_MONTH) or self._period
+            return self._earlier.find(month, condition, currency, rest, billed=self._billed)
+
+        return Cell(
+            pool.id, currency, where, amount, window, self._drivers, lambda base: find(base, currency, rest), charged
+        )
 
     def _leaving(self, pool: Pool, currency: str, division: Division, parts: Iterable[Part]) -> Iterator[Part]:
         """Split what a cell holds, and send each part on its way."""

@@ -32,9 +32,9 @@ def add_explanation_routes(api: FastAPI, engine: AsyncEngine) -> None:
                 run = f"run {line.run_id}"
                 raise ApiError(409, "withdrawn", f"allocation {allocation_id} was withdrawn by {run}: nothing is left")
             lines = await _lines(conn, line.billing_period)
-            loaded, measured = await _context(conn, line)
+            loaded, measured, earlier_runs = await _context(conn, line)
         document = await run_in_threadpool(explain, line, lines)
-        return await run_in_threadpool(with_context, document, loaded, measured)
+        return await run_in_threadpool(with_context, document, loaded, measured, earlier_runs)
 
     @api.get("/v1/explanations", tags=["allocations"])
     async def explain_cost_center(period: Period, cost_center: str) -> dict[str, Any]:
@@ -56,9 +56,10 @@ async def _lines(conn: AsyncConnection, period: str, cost_center: str | None = N
     return [decode(Allocation, body) for body in await allocations.live_bodies(conn, period, cost_center)]
 
 
-async def _context(conn: AsyncConnection, line: Allocation) -> tuple[LoadedRuleSet, Drivers]:
-    """The rule set of a line, and the measurements as the run that wrote it saw them."""
+async def _context(conn: AsyncConnection, line: Allocation) -> tuple[LoadedRuleSet, Drivers, dict[str, str]]:
+    """The rule set of a line, the measurements as the run that wrote it saw them, and the earlier runs that it saw."""
     loaded = await load_version(conn, line.rule_set_version)
     body = await allocations.run_body(conn, line.run_id)
     assert body is not None, f"run {line.run_id} wrote a line and is not in the table"
-    return loaded, await drivers_seen(conn, loaded, line.billing_period, decode(AllocationRun, body))
+    run = decode(AllocationRun, body)
+    return loaded, await drivers_seen(conn, loaded, line.billing_period, run), run.earlier_runs

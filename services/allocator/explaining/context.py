@@ -10,7 +10,7 @@ from services.allocator.domain.drivers import Drivers, Window
 from services.allocator.domain.methods.measured import look_up
 from services.allocator.domain.metrics_used import drivers_of
 from services.allocator.domain.pool import Driver, Pool, Subjects
-from services.allocator.domain.rule_set import Target
+from services.allocator.domain.rule_set import CHARGE_MONTH, Target
 from services.allocator.loading import LoadedRuleSet
 from shared.money import from_units, text
 
@@ -18,13 +18,18 @@ _SUBJECTS: Final = 20
 _UNITS: Final = 10**18
 
 
-def with_context(document: Mapping[str, Any], loaded: LoadedRuleSet, drivers: Drivers) -> dict[str, Any]:
+def with_context(
+    document: Mapping[str, Any], loaded: LoadedRuleSet, drivers: Drivers, earlier_runs: Mapping[str, str]
+) -> dict[str, Any]:
     """An explanation with `file` and `line` of its rule and of each pool, and with the values of each pool's drivers.
+
+    A refund's step has `split_as`: the earlier month and the run of it that said how.
 
     A pool that is split by day shows the sums of the month.
 
     Args:
         drivers: the measurements that the line's run looked at.
+        earlier_runs: the runs of earlier months that it looked at, by month.
     """
     pools = {pool.id: pool for pool in loaded.rule_set.pools}
     rule, window = document["rule"], Window.of_month(document["line"]["billing_period"])
@@ -32,9 +37,17 @@ def with_context(document: Mapping[str, Any], loaded: LoadedRuleSet, drivers: Dr
         step
         | _place(loaded, f"pool:{step['pool']}")
         | {"drivers": _values(pools[step["pool"]], step["to"], drivers, window)}
+        | _split_as(step, earlier_runs)
         for step in document["steps"]
     ]
     return {**document, "rule": rule | _place(loaded, rule["id"]), "steps": steps}
+
+
+def _split_as(step: Mapping[str, Any], earlier_runs: Mapping[str, str]) -> dict[str, Any]:
+    month = step["partition"].get(CHARGE_MONTH)
+    if step["method"] != "as_charged" or month not in earlier_runs:
+        return {}
+    return {"split_as": {"billing_period": month, "run_id": earlier_runs[month]}}
 
 
 def _place(loaded: LoadedRuleSet, name: str) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets
+from services.allocator.domain.charged import Charged, EarlierMonth, EarlierMonths
 from services.allocator.domain.drivers import Drivers, Measurement, Window
 from services.allocator.domain.pool import (
+    AsCharged,
     Base,
     Bounds,
     ByDrivers,
@@ -35,7 +37,7 @@ from services.allocator.domain.pool import (
 from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet, Target
 
 PERIOD = "2026-01"
-DIMENSIONS = (*GRAIN, "tag:team", "charge_day")
+DIMENSIONS = (*GRAIN, "tag:team", "charge_day", "charge_month")
 CENTERS = ("CC-1", "CC-2", "CC-3", "CC-4")
 DAYS = ("2026-01-01", "2026-01-02", "2025-12-31")
 WRITTEN = ("even", "weighted", "percent", "drivers", "floor")
@@ -51,6 +53,7 @@ class World:
     rules: RuleSet
     rows: tuple[Bucket, ...]
     drivers: Drivers
+    earlier: EarlierMonths
 
     def month(self, rows: Sequence[Bucket] | None = None) -> Buckets:
         return Buckets(PERIOD, DIMENSIONS, self.rows if rows is None else rows)
@@ -73,10 +76,11 @@ centers = st.lists(st.sampled_from([cc(name) for name in CENTERS]), min_size=1, 
 
 @st.composite
 def bucket(draw: st.DrawFn) -> Bucket:
+    day = draw(st.sampled_from(DAYS))
     values = (
         draw(st.sampled_from(["USD", "JPY"])), "P", draw(maybe), "P", draw(st.sampled_from(["s1", "s2"])), "b1",
         draw(maybe), draw(st.sampled_from(["Usage", "Tax"])), None, draw(st.sampled_from([None, *CENTERS, "typo"])),
-        draw(st.sampled_from(DAYS)),
+        day, day[:7],
     )  # fmt: skip
     return Bucket(values, draw(amounts), draw(amounts), 1)
 
@@ -89,6 +93,20 @@ def measurements(draw: st.DrawFn) -> Drivers:
         st.builds(Measurement, st.sampled_from([*CENTERS, "stray"]), quantities, st.sampled_from(windows)),
     )
     return Drivers.of(draw(st.lists(one, max_size=12)))
+
+
+@st.composite
+def earlier_months(draw: st.DrawFn) -> EarlierMonths:
+    """December, perhaps: lines of cost centers, of suspense and of a cost center that is no more."""
+    one = st.builds(
+        lambda currency, account, service, center, billed, effective: Charged(
+            (currency, "P", None, "P", service, "b1", account, "Usage", None), center, billed, effective
+        ),
+        st.sampled_from(["USD", "JPY"]), maybe, st.sampled_from(["s1", "s2"]),
+        st.sampled_from([*CENTERS, "SUSPENSE", "gone"]), amounts, amounts,
+    )  # fmt: skip
+    lines = draw(st.lists(one, max_size=12))
+    return EarlierMonths({"2025-12": EarlierMonth("r", lines)} if lines else {})
 
 
 @dataclass(frozen=True)
@@ -172,6 +190,15 @@ class Graphs:
         """Bounds that any number of targets can meet."""
         return draw(st.sampled_from([None, None, Bounds(Decimal("12.5"))]))
 
+    def refunds(self, draw: st.DrawFn, name: str) -> Pool:
+        """A pool that is split as earlier charges were."""
+        parts = Graphs(tuple(kind for kind in self.kinds if kind in SHARES), self.down, whole=False, mirror=self.mirror)
+        where = draw(st.sampled_from([None, Leaf("ServiceName", "in", ("s1",))]))
+        otherwise = draw(st.booleans()) and parts.method(draw)
+        targets = tuple(cc(center) for center in CENTERS)
+        partition = ("charge_month", *draw(st.sampled_from([("SubAccountId",), ("ServiceName",)])))
+        return Pool(name, AsCharged(targets, where, otherwise or None), partition, self.place(draw))
+
     def pool(self, draw: st.DrawFn, name: str, partition: tuple[str, ...]) -> Pool:
         when_zero: Any = draw(st.sampled_from(["even", self.place(draw)]))
         when_negative: Any = "mirror" if self.mirror else draw(st.sampled_from(["mirror", self.place(draw)]))
@@ -196,7 +223,8 @@ def worlds(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, *, mirror: bool = Fals
             Graphs(kinds, (), not third, mirror).pool(draw, "p2", third),
         )
     fed = (Target("pool", "p1"), Target("pool", "p2"))
-    top = Graphs(kinds, fed, not first, mirror).pool(draw, "p0", first)
+    graphs = Graphs(kinds, fed, not first, mirror)
+    top = graphs.refunds(draw, "p0") if draw(st.booleans()) else graphs.pool(draw, "p0", first)
     anywhere = st.sampled_from([cc("CC-2"), SUSPENSE, Target("pool", "p0"), *fed])
     rules = (
         Rule("tax", Target("pool", "p0"), Leaf("ChargeCategory", "in", ("Tax",))),
@@ -206,7 +234,7 @@ def worlds(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, *, mirror: bool = Fals
     basis: Any = draw(st.sampled_from(["BilledCost", "EffectiveCost"]))
     groups = (("p1", "p2"),) if reciprocal else ()
     rule_set = RuleSet("r", PERIOD, basis, rules, draw(anywhere), (top, *below), groups)
-    return World(rule_set, tuple(draw(st.lists(bucket(), max_size=12))), draw(measurements()))
+    return World(rule_set, tuple(draw(st.lists(bucket(), max_size=12))), draw(measurements()), draw(earlier_months()))
 
 
 def member(draw: st.DrawFn, name: str, other: str, partition: tuple[str, ...]) -> Pool:

@@ -25,7 +25,7 @@ late_deliveries = st.lists(st.tuples(st.lists(bucket(), max_size=4).map(tuple), 
 
 
 def run(world: World, rows: tuple[Bucket, ...]) -> list[Line]:
-    return allocate(world.month(rows), world.rules, CENTERS, world.drivers)
+    return allocate(world.month(rows), world.rules, CENTERS, world.drivers, world.earlier)
 
 
 def sums(lines: list[Line]) -> Amounts:
@@ -56,7 +56,7 @@ def test_the_final_run_and_all_adjustments_are_one_run_over_everything(
     booked = run(world, rows)
     for more, drivers in late:
         rows += more
-        world = World(world.rules, rows, drivers)  # type: ignore[arg-type]
+        world = World(world.rules, rows, drivers, world.earlier)  # type: ignore[arg-type]
         everything = run(world, rows)
         found = adjust(world.month(rows), everything, booked)
         booked += [line_of(adjustment_content(line, 1, "acme", "v1").body(1, "run-1")) for line in found]
@@ -67,7 +67,7 @@ def test_the_final_run_and_all_adjustments_are_one_run_over_everything(
 
 @given(worlds(), measurements())
 def test_drivers_that_are_corrected_move_cost_and_add_none(world: World, drivers: object) -> None:
-    corrected = World(world.rules, world.rows, drivers)  # type: ignore[arg-type]
+    corrected = World(world.rules, world.rows, drivers, world.earlier)  # type: ignore[arg-type]
 
     found = adjust(world.month(), run(corrected, world.rows), run(world, world.rows))
 

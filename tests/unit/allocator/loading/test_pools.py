@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.allocator.domain.pool import (
+    AsCharged,
     Base,
     Bounds,
     ByDrivers,
@@ -59,6 +60,7 @@ def said(keys: str) -> list[str]:
 EVEN = "method: even, targets: all"
 CPU = "method: driver, targets: all, driver: cpu"
 RATE = "method: usage_rate, targets: all, driver: cpu, currency: USD, variance: CC-3"
+CHARGED = "method: as_charged, partition_by: [SubAccountId]"
 AMOUNTS = "method: fixed_amount, amounts: {CC-1: 500}, currency: USD"
 
 
@@ -112,6 +114,16 @@ def test_rates_flat_and_graduated() -> None:
     subjects = Subjects(owners())
     assert flat == UsageRate(ALL, Driver("cpu"), (Tier(None, Decimal("0.12")),), "USD", THREE, subjects)
     assert graduated.method.rates == (Tier(Decimal(5), Decimal(2)), Tier(None, Decimal(1)))  # type: ignore[union-attr]
+
+
+def test_refunds_are_split_by_the_month_of_the_charge_to_whoever_had_it() -> None:
+    refunds = pool(
+        f"{CHARGED}, where: {{column: ChargeCategory, equals: Usage}}, otherwise: {{{EVEN}}}, when_zero: CC-1"
+    )
+
+    assert refunds.partition_by == ("charge_month", "SubAccountId")
+    assert refunds.method == AsCharged(ALL, Leaf("ChargeCategory", "in", ("Usage",)), Even(ALL))
+    assert refunds.when_zero == ONE
 
 
 def test_bases() -> None:
@@ -204,6 +216,15 @@ def test_policies() -> None:
         (f"{EVEN}, when_negative: even", "'even' is no policy and no cost center; choose mirror"),
         (f"{CPU}, when_zero: split", "'split' is no policy and no cost center; choose even"),
         (f"{EVEN}, detail: drop", "unknown detail 'drop'; choose keep, collapse"),
+        ("method: as_charged", "as_charged does not say which charges a refund is of"),
+        ("method: as_charged, partition_by: [InvoiceId]", "a refund does not share InvoiceId with the lines of its"),
+        ("method: as_charged, partition_by: [{tag: team}]", "a refund does not share team with the lines of its"),
+        (f"{CHARGED}, where: {{column: ResourceId, equals: r}}", "ResourceId is not known of the charges of earlier"),
+        (f"{CHARGED}, when_zero: even", "as_charged has no targets to split evenly over"),
+        (f"{CHARGED}, targets: all", "targets has no meaning for as_charged"),
+        (f"{CHARGED}, otherwise: {{method: as_charged}}", "as_charged splits a whole pool, not a part of one"),
+        (f"{CHARGED}, otherwise: {{{RATE}, rate: 1}}", "usage_rate says amounts of the whole pool"),
+        (f"{CHARGED}, otherwise: even", "otherwise is not a mapping"),
         (f"{EVEN}, partition_by: InvoiceId", "partition_by is not a list"),
         (f"{EVEN}, partition_by: [InvoceId]", "unknown column 'InvoceId'; did you mean InvoiceId?"),
         (f"{EVEN}, partition_by: [[InvoiceId]]", "a dimension is not a name"),
