@@ -56,6 +56,8 @@ def _lines_in(file: Path) -> Iterator[dict[str, str | None]]:
             if missing:
                 fail(f"{file} has no column {missing[0]}: {_WRITE}", BAD_USAGE)
             for row in rows:
+                if None in row or None in row.values():
+                    fail(f"{file}, line {rows.line_num}: not as many cells as the header: {_WRITE}", BAD_USAGE)
                 wrong = next((name for name in _AMOUNTS if not _is_amount(row[name])), None)
                 if wrong:
                     fail(f"{file}, line {rows.line_num}: {wrong} {row[wrong]!r} is no amount: {_WRITE}", BAD_USAGE)
