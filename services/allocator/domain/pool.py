@@ -8,11 +8,11 @@ one currency, and name who takes the rest; `FloorPlusVariable` joins two methods
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from services.allocator.domain.rule_set import SUSPENSE, Basis, Condition, Target
+from services.allocator.domain.rule_set import SUSPENSE, Basis, Condition, Target, Tenure
 
 Targets = tuple[Target, ...]
 Weights = tuple[tuple[Target, Decimal], ...]
@@ -100,12 +100,14 @@ class Driver:
 class Subjects:
     """Who the subjects of a metric are: ids of the method's targets, or by `owners` from subject to target.
 
-    A subject that is neither is `unowned`: its share is put there, or left out of the split if that is None. A subject
-    whose owner is not among the targets is left out.
+    `dated` has the subjects whose owner depends on the day: each owner takes what was measured in its days. A subject
+    that is neither, or a day without an owner, is `unowned`: its share is put there, or left out of the split if that
+    is None. A subject whose owner is not among the targets is left out.
     """
 
     owners: Mapping[str, Target] | None = None
     unowned: Target | None = SUSPENSE
+    dated: Mapping[str, tuple[Tenure, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from services.allocator.domain.drivers import Drivers, Window
 from services.allocator.domain.methods.measured import look_up
+from services.allocator.domain.methods.tenures import owners_by_day
 from services.allocator.domain.metrics_used import drivers_of
 from services.allocator.domain.pool import Driver, Pool, Subjects
 from services.allocator.domain.rule_set import CHARGE_MONTH, Target
@@ -69,8 +70,12 @@ def _value(driver: Driver, subjects: Subjects, taker: Target, drivers: Drivers, 
     mine = {
         name: quantity
         for name, quantity in found.quantities.items()
-        if owners.get(name, Target("cost_center", name)) == taker
+        if name not in subjects.dated and owners.get(name, Target("cost_center", name)) == taker
     }
+    for name, tenures in subjects.dated.items():
+        for owner, part in owners_by_day(name, tenures, [found], drivers, window):
+            if owner == taker.id and name in found.quantities:
+                mine[name] = mine.get(name, Fraction(0)) + found.quantities[name] * part
     largest = sorted(mine.items(), key=lambda one: (-one[1], one[0]))[:_SUBJECTS]
     return {
         "metric": driver.metric, "weight": text(driver.weight),

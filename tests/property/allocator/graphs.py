@@ -34,12 +34,13 @@ from services.allocator.domain.pool import (
     UsageRate,
     Weighted,
 )
-from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet, Target
+from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet, Target, Tenure
 
 PERIOD = "2026-01"
 DIMENSIONS = (*GRAIN, "tag:team", "charge_day", "charge_month")
 CENTERS = ("CC-1", "CC-2", "CC-3", "CC-4")
 DAYS = ("2026-01-01", "2026-01-02", "2025-12-31")
+MOVES = (Tenure("CC-1", "0001-01-01", "2026-01-01"), Tenure("CC-3", "2026-01-12", "2026-01-20"))
 WRITTEN = ("even", "weighted", "percent", "drivers", "floor")
 SHARES = (*WRITTEN, "proportional")
 ALL = (*SHARES, "amounts", "rates")
@@ -143,7 +144,8 @@ class Graphs:
 
     def subjects(self, draw: st.DrawFn) -> Subjects:
         owners = {name: cc(name) for name in CENTERS} | draw(st.sampled_from([{}, {"stray": cc("CC-1")}]))
-        return Subjects(owners, draw(st.sampled_from([None, SUSPENSE])))
+        dated = draw(st.sampled_from([{}, {"stray": MOVES}, {"CC-2": MOVES}]))
+        return Subjects(owners, draw(st.sampled_from([None, SUSPENSE])), dated)
 
     def tiers(self, draw: st.DrawFn) -> tuple[Tier, ...]:
         return (Tier(draw(positive), draw(positive)), Tier(None, draw(positive)))

@@ -25,13 +25,15 @@ name: docs
 effective_from: 2026-01
 basis: EffectiveCost
 cost_centers: centers.csv
-mappings: {{namespaces: namespaces.csv}}
+mappings: {{namespaces: namespaces.csv, moving: moving.csv}}
 rules:
   - {{id: own, assign: {{column: SubAccountId}}}}
 fallback: {{pool: {first}}}
 """
 FILES = {
     "centers.csv": "cost_center_id,name\n" + "".join(f"CC-{n}00,C{n}\n" for n in (1, 2, 3, 9)),
+    "moving.csv": "value,cost_center_id,valid_from,valid_to\nshop,CC-100,,2026-01-16\nshop,CC-300,2026-01-17,\n"
+    "search,CC-200,,\n",
     "namespaces.csv": "value,cost_center_id\nshop,CC-100\nsearch,CC-200\n",
 }
 JANUARY, DECEMBER = Window.of_month("2026-01"), Window.of_month("2025-12")

@@ -24,7 +24,7 @@ from services.allocator.domain.pool import (
     Tier,
     UsageRate,
 )
-from services.allocator.domain.rule_set import SUSPENSE, Leaf, RuleSet, Target
+from services.allocator.domain.rule_set import SUSPENSE, Leaf, RuleSet, Target, Tenure
 from services.allocator.loading import Bundle, check, load
 
 CENTERS = "cost_center_id,name,owner\nCC-1,One,ann\nCC-2,Two,bob\nCC-3,Three,cid\n"
@@ -96,6 +96,17 @@ def test_subjects_that_nobody_owns_are_held_or_ignored() -> None:
     assert [method.subjects.unowned for method in unowned.values() if isinstance(method, ByDrivers)] == [
         SUSPENSE, None, Target("pool", "other"),
     ]  # fmt: skip
+
+
+def test_subjects_may_change_their_owner_by_day() -> None:
+    files = {"centers.csv": CENTERS, "spaces.csv": "value,cost_center_id,valid_from,valid_to\nweb,CC-1,,2026-01-16\n"
+             "web,CC-2,2026-01-17,\ndb,CC-2,,\n"}  # fmt: skip
+    document = HEAD + f"  - {{id: p, {CPU}, subjects: {{mapping: spaces}}}}\n"
+
+    (found,) = load(Bundle(document, files)).rule_set.pools
+
+    moves = (Tenure("CC-1", last="2026-01-16"), Tenure("CC-2", "2026-01-17"))
+    assert found.method == ByDrivers(ALL, (Driver("cpu"),), subjects=Subjects({"db": TWO}, dated={"web": moves}))
 
 
 def test_amounts_with_a_rest_and_a_floor_with_a_variable_part() -> None:
