@@ -51,7 +51,7 @@ class Base:
     """What a proportional share is taken from: a cost center's direct cost, in the rule set's basis or in another.
 
     `received` adds what earlier pools gave to it, in the rule set's basis; `where` counts only charges that meet a
-    condition (received cost is not filtered).
+    condition. Received cost has the values of the charges that it came from, also after a pool that drops their detail.
     """
 
     received: bool = False

@@ -117,7 +117,7 @@ class Graphs:
     Args:
         kinds: methods to choose from.
         down: pools that may be fed.
-        whole: whether amounts, caps and received cost have a meaning: not in partitions.
+        whole: whether amounts and caps have a meaning: not in partitions.
         mirror: whether every credit is split like a charge.
     """
 
@@ -166,7 +166,7 @@ class Graphs:
                 return FixedPercent(tuple(zip(targets, percents, strict=False)), self.place(draw))
             case "proportional":
                 where = draw(st.sampled_from([None, Leaf("ServiceName", "in", ("s1",))]))
-                received = self.whole and "amounts" in self.kinds and draw(st.booleans())
+                received = "amounts" in self.kinds and draw(st.booleans())
                 basis: Any = None if received else draw(st.sampled_from([None, "BilledCost", "EffectiveCost"]))
                 return Proportional(draw(centers), Base(received, where, basis), self.bounds(draw))
             case "drivers":

@@ -42,7 +42,7 @@ _FLOOR: Final = "write floor: {percent: 20, method: even, targets: all}"
 _VARIABLE: Final = "write variable: {method: driver, driver: vcpu-hours, targets: all}"
 _BASE: Final = (
     "write base: direct, base: direct_and_received, or base: {where: {column: ServiceName, equals: Amazon EKS}}, "
-    "also with basis: EffectiveCost"
+    "also with basis: EffectiveCost or cost: direct_and_received"
 )
 _RATE: Final = "write rate: 0.12, or rates: [{up_to: 100, rate: 0.12}, {rate: 0.1}]"
 _CHARGES: Final = "write where: {column: ChargeCategory, equals: Usage}"
@@ -50,6 +50,7 @@ _OTHERWISE: Final = "write otherwise: {method: proportional, targets: all}"
 _COMBINE: Final[tuple[Literal["shares", "quantities"], ...]] = ("shares", "quantities")
 _BASES: Final[tuple[Basis, ...]] = get_args(Basis)
 _CHOSEN: Final = ("targets", "exclude")
+_COSTS: Final[tuple[Literal["direct", "direct_and_received"], ...]] = ("direct", "direct_and_received")
 _BOUNDED: Final = ("min_percent", "max_percent")
 
 
@@ -110,15 +111,18 @@ def _proportional(reader: Reader, known: Known) -> Method:
 def _base(reader: Reader, known: Known) -> Base:
     node = reader.node.items.get("base")
     if not isinstance(node, Mapping):
-        word = read_word(reader, "base", ("direct", "direct_and_received"), "direct")
+        word = read_word(reader, "base", _COSTS, _COSTS[0])
         return Base(received=word == "direct_and_received")
     base = Reader(node, reader.problems)
-    base.allow("where", "basis")
+    base.allow("cost", "where", "basis")
     if not node.items:
-        reader.problems.add(node.line, "base has neither where nor basis", _BASE)
+        reader.problems.add(node.line, "base has neither cost nor where nor basis", _BASE)
     where = base.mapping("where", _BASE)
+    received = read_word(base, "cost", _COSTS, _COSTS[0]) == "direct_and_received"
     basis = read_word(base, "basis", _BASES, _BASES[0]) if "basis" in node.items else None
-    return Base(where=read_condition(where, known.attributes) if where else None, basis=basis)
+    if received and basis:
+        reader.problems.add(base.line("basis"), "received cost is known in the rule set's basis only", "remove basis")
+    return Base(received, read_condition(where, known.attributes) if where else None, basis)
 
 
 def _driver(reader: Reader, known: Known) -> Method | None:

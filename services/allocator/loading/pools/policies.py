@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from services.allocator.domain.bases import bases_of
 from services.allocator.domain.pool import (
     AsCharged,
     ByDrivers,
@@ -135,7 +134,7 @@ def _refuse_policies_without_meaning(pool: Pool, reader: Reader) -> None:
 
 
 def _refuse_amounts_of_parts(pool: Pool, reader: Reader) -> None:
-    """Amounts are said of the whole pool, and received cost has no partition: neither can be split part by part."""
+    """Amounts are said of the whole pool, and can't be split part by part."""
     if not pool.partition_by:
         return
     line, problems = reader.line("partition_by"), reader.problems
@@ -144,9 +143,6 @@ def _refuse_amounts_of_parts(pool: Pool, reader: Reader) -> None:
         problems.add(line, f"{kind} says amounts of the whole pool, not of its parts", "remove partition_by")
     if pool.cap:
         problems.add(line, "a cap is an amount of the whole pool, not of its parts", "remove partition_by or the cap")
-    if any(base.received for base in bases_of(pool.method)):
-        advice = "remove partition_by, or use base: direct"
-        problems.add(line, "received cost does not tell parts apart: direct_and_received can't be partitioned", advice)
 
 
 def _check_charges(pool: Pool, reader: Reader) -> None:

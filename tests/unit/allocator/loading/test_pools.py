@@ -140,6 +140,10 @@ def test_refunds_are_split_by_the_month_of_the_charge_to_whoever_had_it() -> Non
 def test_bases() -> None:
     forms = {
         "direct": Base(), "direct_and_received": Base(received=True),
+        "{cost: direct_and_received}": Base(received=True),
+        "{cost: direct_and_received, where: {column: ServiceName, equals: EKS}}": Base(
+            True, Leaf("ServiceName", "in", ("EKS",))
+        ),
         "{where: {column: ServiceName, equals: EKS}}": Base(where=Leaf("ServiceName", "in", ("EKS",))),
         "{basis: EffectiveCost}": Base(basis="EffectiveCost"),
         "{basis: BilledCost, where: {tag: a, equals: b}}": Base(where=Leaf("tag:a", "in", ("b",)), basis="BilledCost"),
@@ -203,8 +207,8 @@ def test_policies() -> None:
         (f"{CPU}, min_percent: 30, max_percent: 20", "min_percent is above max_percent"),
         (f"{CPU}, max_percent: 101", "max_percent is above 100"),
         ("method: proportional, targets: all, base: received", "unknown base 'received'; choose direct, "),
-        ("method: proportional, targets: all, base: {column: ServiceName}", "unknown key 'column'; use only where"),
-        ("method: proportional, targets: all, base: {}", "base has neither where nor basis"),
+        ("method: proportional, targets: all, base: {column: ServiceName}", "unknown key 'column'; use only cost"),
+        ("method: proportional, targets: all, base: {}", "base has neither cost nor where nor basis"),
         ("method: proportional, targets: all, base: {basis: ListCost}", "unknown basis 'ListCost'; choose Billed"),
         ('method: proportional, targets: ["pool:other"]', "pool other has no direct cost"),
         (AMOUNTS, "rest is missing; write rest: {method: even, targets: all}"),
@@ -240,7 +244,10 @@ def test_policies() -> None:
         (f"{EVEN}, partition_by: [InvoceId]", "unknown column 'InvoceId'; did you mean InvoiceId?"),
         (f"{EVEN}, partition_by: [[InvoiceId]]", "a dimension is not a name"),
         (f"{EVEN}, partition_by: [InvoiceId, {{column: InvoiceId}}]", "partition_by names a dimension twice"),
-        ("method: proportional, targets: all, base: direct_and_received, partition_by: [RegionId]", "received"),
+        (
+            "method: proportional, targets: all, base: {cost: direct_and_received, basis: BilledCost}",
+            "received cost is known in the rule set's basis only",
+        ),
         (f"{EVEN}, cap: {{amounts: {{CC-1: 5}}, currency: USD}}", "spill is missing; write cap:"),
         (f"{EVEN}, cap: {{amounts: {{CC-1: 5}}, currency: USD, spill: CC-1}}", "CC-1 is capped itself"),
         (f"{EVEN}, cap: {{amounts: {{CC-1: 5}}, currency: USD, spill: CC-2}}, partition_by: [RegionId]", "a cap is an"),
