@@ -25,12 +25,17 @@ class Projection:
     tags: tuple[str, ...] = ()
     custom: tuple[str, ...] = ()
     charge_day: bool = False
+    charge_month: bool = False
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """Names of the key's parts after billing period and currency: `charge_day`, columns, `tag:<key>`, `x_...`."""
-        day = ("charge_day",) if self.charge_day else ()
-        return (*day, *self.columns, *(f"tag:{key}" for key in self.tags), *self.custom)
+        """Names of the key's parts after billing period and currency: times, columns, `tag:<key>`, `x_...`."""
+        return (*self._times, *self.columns, *(f"tag:{key}" for key in self.tags), *self.custom)
+
+    @property
+    def _times(self) -> tuple[str, ...]:
+        wanted = {"charge_day": self.charge_day, "charge_month": self.charge_month}
+        return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 
     def compile(self) -> CompiledProjection:
         """Make the decoder and the key getter."""
@@ -55,16 +60,15 @@ class Projection:
                 ("delivery_id", str), ("partition", int), ("sequence", int), ("billing_period", str),
                 ("charge_day", str), ("charge", charge), ("custom", custom, custom()),
             ],
-            frozen=True, gc=False,
+            namespace={"charge_month": property(lambda event: event.charge_day[:7])}, frozen=True, gc=False,
         )  # fmt: skip
         return CompiledProjection(msgspec.json.Decoder(event).decode, self._key_getter())
 
     def _key_getter(self) -> Callable[[Any], Key]:
-        day = ("charge_day",) if self.charge_day else ()
         return attrgetter(
             "billing_period",
             "charge.BillingCurrency",
-            *day,
+            *self._times,
             *(f"charge.{name}" for name in self.columns),
             *(f"charge.Tags.t{i}" for i in range(len(self.tags))),
             *(f"custom.c{i}" for i in range(len(self.custom))),

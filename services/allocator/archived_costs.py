@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets, Values
-from services.allocator.domain.rule_set import CHARGE_DAY
+from services.allocator.domain.rule_set import CHARGE_DAY, CHARGE_MONTH
 from shared.archive import RowsInForce, in_force
 from shared.focus import COLUMNS
 
@@ -97,6 +97,8 @@ def expression(dimension: str) -> str:
     """The SQL for the value of a dimension: text, or NULL where the charge does not have it."""
     if dimension == CHARGE_DAY:
         return f"CAST({CHARGE_DAY} AS VARCHAR)"
+    if dimension == CHARGE_MONTH:
+        return f"left(CAST({CHARGE_DAY} AS VARCHAR), 7)"
     if dimension.startswith(_TAG):
         return f"json_extract_string(CAST(Tags AS VARCHAR), {text(_pointer(dimension.removeprefix(_TAG)))})"
     if dimension.startswith("x_"):

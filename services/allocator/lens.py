@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.allocator.domain.buckets import GRAIN
-from services.allocator.domain.rule_set import CHARGE_DAY
+from services.allocator.domain.rule_set import CHARGE_DAY, CHARGE_MONTH
 from shared.projection import Projection
 
 BASE: Final = (*GRAIN[1:], "RegionId", "CommitmentDiscountId", "CommitmentDiscountStatus")
 CURRENCY: Final = "BillingCurrency"
 _TAG: Final = "tag:"
+_TIMES: Final = frozenset({CHARGE_DAY, CHARGE_MONTH})
 
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """Dimensions beyond the base, sorted: FOCUS columns, `x_` columns, `tag:<key>` and `charge_day`."""
+    """Dimensions beyond the base, sorted: FOCUS columns, `x_` columns, `tag:<key>`, `charge_day` and `charge_month`."""
 
     extra: tuple[str, ...] = ()
 
@@ -39,12 +40,13 @@ class Lens:
 
     def projection(self) -> Projection:
         """What the cost stream decodes."""
-        columns = tuple(name for name in self.extra if not name.startswith((_TAG, "x_")) and name != CHARGE_DAY)
+        columns = tuple(name for name in self.extra if not name.startswith((_TAG, "x_")) and name not in _TIMES)
         return Projection(
             columns=BASE + columns,
             tags=tuple(name.removeprefix(_TAG) for name in self.extra if name.startswith(_TAG)),
             custom=tuple(name for name in self.extra if name.startswith("x_")),
             charge_day=CHARGE_DAY in self.extra,
+            charge_month=CHARGE_MONTH in self.extra,
         )
 
     def covers(self, dimensions: Iterable[str]) -> bool:

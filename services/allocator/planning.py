@@ -18,10 +18,12 @@ from typing import Final, Literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator.domain.buckets import Bucket, Buckets
+from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers, Window
 from services.allocator.domain.metrics_used import metrics_used
 from services.allocator.domain.rule_set import RuleSet
+from services.allocator.earlier_months import Runs, charged_in, runs_before
 from services.allocator.lens import Lens
 from services.allocator.loading import LoadedRuleSet, load
 from services.allocator.store import allocations, buckets, drivers, lenses, progress, records, rule_sets
@@ -53,6 +55,7 @@ class Inputs:
     lens: Lens
     deliveries: tuple[str, ...]
     measured: Measured | None = None
+    runs_before: Runs | None = None
 
     @property
     def digest(self) -> str:
@@ -62,6 +65,8 @@ class Inputs:
         ]  # fmt: skip
         if self.measured is not None:
             key.append(self.measured.drivers_hash)
+        if self.runs_before is not None:
+            key.append([[month, run.lines_hash] for month, run in sorted(self.runs_before.items())])
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
     def run_id(self, times_before: int) -> str:
@@ -76,6 +81,7 @@ class Plan:
     inputs: Inputs
     buckets: Buckets
     costs: dict[str, Sums]
+    earlier: EarlierMonths
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | N
         billing_period, "final" if closing else "preview", period.close_id if closing and period else None, loaded,
         row.lens, tuple(sorted(delivery.delivery_id for delivery in deliveries)),
         await measured_for(conn, loaded.rule_set, billing_period),
+        await runs_before(conn, loaded.rule_set, billing_period),
     )  # fmt: skip
     return await _unless_made(conn, inputs, deliveries)
 
@@ -134,7 +141,8 @@ async def with_costs(conn: AsyncConnection, inputs: Inputs, deliveries: Sequence
     if costs != said:
         have, wanted = (sum(sums[0] for sums in found.values()) for found in (costs, said))
         return Waiting(f"{have} events are in, {wanted} belong to the deliveries: another delivery is still arriving")
-    return Plan(inputs, Buckets(inputs.billing_period, inputs.lens.dimensions, rows), costs)
+    of_period = Buckets(inputs.billing_period, inputs.lens.dimensions, rows)
+    return Plan(inputs, of_period, costs, await charged_in(conn, inputs.runs_before, of_period))
 
 
 async def drivers_for(conn: AsyncConnection, rule_set: RuleSet, billing_period: str) -> Drivers:

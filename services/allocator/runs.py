@@ -26,6 +26,7 @@ from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.drivers import NO_DRIVERS
 from services.allocator.domain.lines import Line
 from services.allocator.domain.methods import CannotDivide
+from services.allocator.following import months_following
 from services.allocator.key_figures import tag_sums
 from services.allocator.planning import Plan, Waiting, plan
 from services.allocator.store import allocations, records, requests
@@ -119,7 +120,9 @@ class Runner:
         loaded = inputs.loaded
         try:
             drivers = inputs.measured.drivers if inputs.measured else NO_DRIVERS
-            lines = await asyncio.to_thread(allocate, work.buckets, loaded.rule_set, loaded.cost_centers, drivers)
+            lines = await asyncio.to_thread(
+                allocate, work.buckets, loaded.rule_set, loaded.cost_centers, drivers, work.earlier
+            )
             if isinstance(work, AdjustmentPlan):
                 return await make_adjustment(conn, self._prefix, work, lines, started)
             return await self._make_run(conn, work, lines, started)
@@ -139,7 +142,7 @@ class Runner:
         writer = await LineWriter.of_run(conn, self._prefix, inputs, run_id)
         changed = await writer.write(lines, totals)
         failpoints.reach("allocator.run.lines-written")
-        run = totals.record(inputs, run_id, changed)
+        run = totals.record(inputs, run_id, changed, work.earlier)
         body = encode(run)
         seconds = time.monotonic() - started
         row = {"run_id": run_id, "billing_period": inputs.billing_period, "inputs": inputs.digest, "body": body}
@@ -148,6 +151,8 @@ class Runner:
         await allocations.add_run(conn, row | {"seconds": round(seconds, 3)}, totals.rule_sums, rule_ids, by_tag)
         await enqueue(conn, STREAM_TABLES.outbox, [publishing.run(self._prefix, inputs.billing_period, run_id, body)])
         await requests.settle(conn, inputs.billing_period)
+        if changed:
+            await requests.add(conn, [month async for month in months_following(conn, inputs.billing_period)])
         failpoints.reach("allocator.run.written")
         return run
 

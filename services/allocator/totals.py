@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.lines import Line
 from services.allocator.key_figures import RuleSums
 from services.allocator.planning import Inputs
@@ -46,7 +47,7 @@ class RunTotals:
             out.allocated_effective = plus(out.allocated_effective, line.effective_cost)
         self._hash = (self._hash + int.from_bytes(content_hash, "big")) % _MODULUS
 
-    def record(self, inputs: Inputs, run_id: str, changed_lines: int) -> AllocationRun:
+    def record(self, inputs: Inputs, run_id: str, changed_lines: int, earlier: EarlierMonths) -> AllocationRun:
         """The contract that ends a preview or a final run."""
         rules = inputs.loaded.rule_set
         assert inputs.kind != "adjustment"
@@ -56,6 +57,7 @@ class RunTotals:
             deliveries=list(inputs.deliveries), totals=self.by_currency, lines_hash=self.lines_hash,
             changed_lines=changed_lines, drivers_hash=inputs.measured.drivers_hash if inputs.measured else None,
             drivers_ordinal=inputs.measured.ordinal if inputs.measured else None,
+            earlier_runs=earlier.runs(),
         )  # fmt: skip
 
     @property

@@ -12,6 +12,7 @@ from services.allocator.domain.buckets import Buckets
 from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.methods import CannotDivide
+from services.allocator.earlier_months import earlier_months
 from services.allocator.loading import LoadedRuleSet
 from services.allocator.planning import drivers_for
 from services.allocator.store import buckets, lenses, records
@@ -66,8 +67,9 @@ async def _try(conn: AsyncConnection, row: lenses.LensRow, billing_period: str, 
         billing_period, row.lens.dimensions, await buckets.of_period(conn, row.lens.lens_id, billing_period)
     )
     drivers = await drivers_for(conn, loaded.rule_set, billing_period)
+    earlier = await earlier_months(conn, loaded.rule_set, costs)
     try:
-        await asyncio.to_thread(allocate, costs, loaded.rule_set, loaded.cost_centers, drivers)
+        await asyncio.to_thread(allocate, costs, loaded.rule_set, loaded.cost_centers, drivers, earlier)
     except CannotDivide as error:
         return Held(billing_period, str(error))
     except ConservationBroken as error:

@@ -118,7 +118,8 @@ class AllocationRun(Contract, frozen=True, kw_only=True):
 
     `lines_hash` is the sum modulo 2**256 of the sha256 of each live (not withdrawn) line's `line_content`, hex;
     adding makes it independent of order. `drivers_hash` is a hash of the driver measurements that the run looked at,
-    and `drivers_ordinal` the last one that had arrived; both are missing if its rules use none.
+    and `drivers_ordinal` the last one that had arrived; both are missing if its rules use none. `earlier_runs`
+    has the runs of earlier months, by month, whose lines refunds of their charges were split by.
     """
 
     run_id: str
@@ -134,6 +135,7 @@ class AllocationRun(Contract, frozen=True, kw_only=True):
     changed_lines: int
     drivers_hash: str | None = None
     drivers_ordinal: int | None = None
+    earlier_runs: dict[BillingPeriod, str] = {}
 
 
 class AdjustmentRun(Contract, frozen=True, kw_only=True):
@@ -158,6 +160,7 @@ class AdjustmentRun(Contract, frozen=True, kw_only=True):
     lines_hash: str
     drivers_hash: str | None = None
     drivers_ordinal: int | None = None
+    earlier_runs: dict[BillingPeriod, str] = {}
 
 
 def line_content(line: Allocation) -> bytes:

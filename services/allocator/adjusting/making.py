@@ -88,6 +88,7 @@ def _record(work: AdjustmentPlan, totals: RunTotals) -> AdjustmentRun:
         totals=[total for total in totals.by_currency if total.lines or total.events],
         drivers_hash=inputs.measured.drivers_hash if inputs.measured else None,
         drivers_ordinal=inputs.measured.ordinal if inputs.measured else None,
+        earlier_runs=work.earlier.runs(),
     )  # fmt: skip
 
 

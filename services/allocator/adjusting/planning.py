@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator.domain.dimensions import dimensions_used
+from services.allocator.earlier_months import runs_before
 from services.allocator.planning import Inputs, NothingToDo, Plan, Waiting, load_version, measured_for, with_costs
 from services.allocator.store import adjustments, allocations, lenses, progress, records
 from services.allocator.store.progress import Sums
@@ -91,13 +92,14 @@ async def plan_adjustment(conn: AsyncConnection, period: Period) -> AdjustmentPl
     if missing is not None:
         return Waiting(missing)
     ids = tuple(sorted(delivery.delivery_id for delivery in deliveries))
-    inputs = Inputs(period.billing_period, "adjustment", period.close_id, loaded, row.lens, ids, measured)
+    runs = await runs_before(conn, loaded.rule_set, period.billing_period)
+    inputs = Inputs(period.billing_period, "adjustment", period.close_id, loaded, row.lens, ids, measured, runs)
     plan = await with_costs(conn, inputs, deliveries)
     if isinstance(plan, Waiting):
         return plan
     return AdjustmentPlan(
-        inputs, plan.buckets, plan.costs, number=len(before.adjustments) + 1, late=before.less(plan.costs),
-        late_deliveries=tuple(sorted(late)),
+        inputs, plan.buckets, plan.costs, plan.earlier, number=len(before.adjustments) + 1,
+        late=before.less(plan.costs), late_deliveries=tuple(sorted(late)),
     )  # fmt: skip
 
 

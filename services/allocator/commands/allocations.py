@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import typer
 
 from services.allocator.archived_costs import NoCosts
+from services.allocator.commands.earlier import EARLIER_HELP
 from services.allocator.commands.sides import side_of
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.focus_split.files import write_month
@@ -78,6 +79,7 @@ def allocations(
     drivers: Annotated[
         Path | None, typer.Option(help="With --focus: the measurements to split by, as for `drivers load`.")
     ] = None,
+    earlier: Annotated[list[Path] | None, typer.Option(help=f"With --focus: {EARLIER_HELP}")] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what each cost center gets of a billing period, line by line, and by which rule.
@@ -95,7 +97,7 @@ def allocations(
         if destination.suffix not in {".csv", ".parquet"}:
             fail(f"{destination} must end in .csv or .parquet", BAD_USAGE)
         if archive is not None:
-            rows = _write_focus(archive, period, side_of(period, rules, drivers), destination)
+            rows = _write_focus(archive, period, side_of(period, rules, drivers, earlier or ()), destination)
             err.print(f"wrote {rows} rows to {destination}", markup=False)
             return
         count = write_lines(_lines(params), destination)

@@ -100,6 +100,8 @@ def _print_line(found: dict[str, Any]) -> None:
             f"{number}. pool {step['pool']}, {step['method'] or 'everything'}{leg}: {_ratio(step['share'])} to "
             f"{step['to']}", markup=False, soft_wrap=True,
         )  # fmt: skip
+        if as_then := step.get("split_as"):
+            out.print(f"   as run {as_then['run_id']} split the charges of {as_then['billing_period']}", soft_wrap=True)
         for driver in step.get("drivers", ()):
             out.print(f"   {_measured(driver)}", markup=False, soft_wrap=True)
         table = new_table("of this origin, to", "billed", "effective")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from services.allocator.commands.drivers import pages, read_csv
+from services.allocator.commands.earlier import earlier_at, earlier_of_run
 from services.allocator.domain.drivers import Drivers, Window
 from services.allocator.domain.metrics_used import metrics_used
 from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load, load_bundle
@@ -42,13 +43,14 @@ def applied(version: str) -> LoadedRuleSet:
     return loaded(Bundle(kept["document"], kept["files"], kept["document_name"]))
 
 
-def side_of(period: str, rules: Path | None = None, drivers: Path | None = None) -> Side:
-    """Rule set and drivers of files; what is not given is that of a month's newest run."""
+def side_of(period: str, rules: Path | None = None, drivers: Path | None = None, earlier: Sequence[Path] = ()) -> Side:
+    """Rule set, drivers and earlier months of files; what is not given is that of a month's newest run."""
     if rules is not None:
-        return Side(loaded(bundle_at(rules)), measured(drivers))
+        return Side(loaded(bundle_at(rules)), measured(drivers), earlier_at(earlier))
     run = _newest_run(period)
     rule_set = applied(run["rule_set_version"])
-    return Side(rule_set, measured(drivers) if drivers else _drivers_of_run(rule_set, period, run))
+    quantities = measured(drivers) if drivers else _drivers_of_run(rule_set, period, run)
+    return Side(rule_set, quantities, earlier_at(earlier) if earlier else earlier_of_run(run))
 
 
 def measured(file: Path | None) -> Drivers:

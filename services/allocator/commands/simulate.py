@@ -14,7 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from services.allocator.archived_costs import NoCosts
+from services.allocator.commands.earlier import EARLIER_HELP, earlier_at
 from services.allocator.commands.sides import bundle_at, loaded, measured, measurements_at
+from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.loading import Bundle
 from services.allocator.simulating.moving import MoveInvalid, moved, read_move
@@ -57,6 +59,7 @@ def simulate_command(
     drivers: Annotated[
         Path | None, typer.Option(help="With --archive: the measurements of both sides, as for `drivers load`.")
     ] = None,
+    earlier: Annotated[list[Path] | None, typer.Option(help=f"With --archive: {EARLIER_HELP}")] = None,
     change_drivers: Annotated[
         Path | None,
         typer.Option(help="What if: measurements to change or add on the new side only, as for `drivers load`."),
@@ -78,7 +81,10 @@ def simulate_command(
     """
     after = _with_moves(bundle_at(file), move or (), period)
     if archive is not None:
-        document = _from_archive(archive, period, after, against, drivers, change_drivers)
+        months = earlier_at(earlier or ())
+        document = _from_archive(archive, period, after, against, drivers, change_drivers, months)
+    elif earlier:
+        fail("--earlier goes with --archive: a running stack has its own earlier months", BAD_USAGE)
     elif drivers is not None:
         fail("--drivers goes with --archive: a running stack has its own, so use --change-drivers", BAD_USAGE)
     else:
@@ -105,12 +111,21 @@ def _with_moves(bundle: Bundle, moves: Sequence[str], period: str) -> Bundle:
 
 
 def _from_archive(
-    archive: Path, period: str, after: Bundle, against: str | None, drivers: Path | None, changes: Path | None
+    archive: Path,
+    period: str,
+    after: Bundle,
+    against: str | None,
+    drivers: Path | None,
+    changes: Path | None,
+    earlier: EarlierMonths,
 ) -> dict[str, Any]:
     if against is None:
         fail("--archive needs --against: the rule set to compare with, as a file or directory", BAD_USAGE)
     known = measured(drivers)
-    sides = Side(loaded(bundle_at(Path(against))), known), Side(loaded(after), known.changed(measured(changes)))
+    sides = (
+        Side(loaded(bundle_at(Path(against))), known, earlier),
+        Side(loaded(after), known.changed(measured(changes)), earlier),
+    )
     try:
         return simulate_archive(archive, period, *sides)
     except (ArchiveUnreadable, NoCosts) as error:

@@ -17,6 +17,7 @@ from services.allocator.domain.assign import Decision, assigner
 from services.allocator.domain.bases import Bases
 from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
 from services.allocator.domain.cell import Partition
+from services.allocator.domain.charged import NO_EARLIER_MONTHS, EarlierMonths
 from services.allocator.domain.conservation import Tally, check_conservation
 from services.allocator.domain.division import Division
 from services.allocator.domain.division import Part as Taker
@@ -30,11 +31,12 @@ from shared.money import CONTEXT, ZERO, add
 
 def allocate(
     buckets: Buckets, rule_set: RuleSet, cost_centers: Collection[str], drivers: Drivers = NO_DRIVERS,
-    divisions: Divisions | None = None,
+    earlier: EarlierMonths = NO_EARLIER_MONTHS, divisions: Divisions | None = None,
 ) -> list[Line]:  # fmt: skip
     """Allocate a billing period's cost; lines come sorted by allocation id. Lines of nothing at all are left out.
 
     Args:
+        earlier: the earlier months that charges name, as far as they have a run; only those before the billing period.
         divisions: if given, takes note of how each cell of each pool was divided, so that single charges can be split
             as the run split their sums.
 
@@ -48,7 +50,7 @@ def allocate(
     assigned = list(_assigned(buckets, rule_set, cost_centers, bases))
     for part in assigned:
         given.add(("rule", part.flow.currency, part.flow.rule_id), part.billed_cost, part.effective_cost)
-    settled = StepDown(rule_set, buckets.billing_period, bases, drivers, given, divisions).run(assigned)
+    settled = StepDown(rule_set, buckets.billing_period, bases, drivers, earlier, given, divisions).run(assigned)
     lines = _lines(settled)
     check_conservation(buckets, given, lines)
     lines.sort(key=itemgetter(0))

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from services.allocator.domain.drivers import Drivers, Window
 from services.allocator.domain.pool import Base
+from services.allocator.domain.rule_set import Condition
 
 Partition = tuple[tuple[str, str | None], ...]
 """Dimension and value, in the order of the pool's `partition_by`."""
@@ -21,6 +22,8 @@ class Cell:
         amount: what it holds, in the rule set's basis. It may be zero although charges are in it.
         window: the billing period, or the day if the pool is split by day.
         base: finds the cost that proportional shares are taken from, by cost center, inside the cell's partition.
+        charged: finds what charges that meet a condition were to each cost center in the earlier month that the cell's
+            partition names; None if it names none, or one without a run.
     """
 
     pool: str
@@ -30,6 +33,7 @@ class Cell:
     window: Window
     drivers: Drivers
     base: Callable[[Base], Mapping[str, Decimal]]
+    charged: Callable[[Condition | None], Mapping[str, Decimal] | None]
 
     def holding(self, amount: Decimal) -> Cell:
         """The same cell with another amount: a part of it that a method of its own splits."""

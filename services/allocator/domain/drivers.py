@@ -43,6 +43,11 @@ class Window(NamedTuple):
         """How long it is."""
         return self.end - self.start
 
+    def within(self, start: datetime, end: datetime) -> Window:
+        """The part of it between two times; one without any length if there is none."""
+        first = min(max(self.start, start), self.end)
+        return Window(first, max(min(self.end, end), first))
+
     def overlap(self, other: Window) -> timedelta:
         """How long both go on at once."""
         return max(min(self.end, other.end) - max(self.start, other.start), timedelta())
@@ -122,14 +127,14 @@ class Drivers:
         by_ratio: dict[Fraction, dict[str, Decimal]] = defaultdict(dict)
         for measured, quantities in self.by_metric.get(metric, {}).items():
             if overlap := measured.overlap(window):
-                sums = by_ratio[_ratio(overlap, whole(measured))]
+                sums = by_ratio[ratio(overlap, whole(measured))]
                 for subject, quantity in quantities.items():
                     sums[subject] = CONTEXT.add(sums.get(subject, ZERO), quantity)
         found: dict[str, Fraction] = {}
-        for ratio, sums in by_ratio.items():
-            whole_windows = ratio == 1
+        for part_of, sums in by_ratio.items():
+            whole_windows = part_of == 1
             for subject, quantity in sums.items():
-                part = Fraction(quantity) if whole_windows else Fraction(quantity) * ratio
+                part = Fraction(quantity) if whole_windows else Fraction(quantity) * part_of
                 found[subject] = found[subject] + part if subject in found else part
         return found
 
@@ -137,6 +142,7 @@ class Drivers:
 NO_DRIVERS = Drivers({})
 
 
-def _ratio(part: timedelta, whole: timedelta) -> Fraction:
+def ratio(part: timedelta, whole: timedelta) -> Fraction:
+    """A part of a time, exactly."""
     microsecond = timedelta(microseconds=1)
     return Fraction(part // microsecond, whole // microsecond)

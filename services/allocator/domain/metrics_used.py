@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.allocator.domain.pool import (
+    AsCharged,
     ByDrivers,
     Driver,
     FixedAmount,
@@ -42,3 +43,5 @@ def drivers_of(method: Method) -> Iterator[tuple[Driver, Subjects]]:
         case FloorPlusVariable(floor=floor, variable=variable):
             yield from drivers_of(floor)
             yield from drivers_of(variable)
+        case AsCharged(otherwise=otherwise) if otherwise:
+            yield from drivers_of(otherwise)

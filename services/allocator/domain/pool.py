@@ -2,17 +2,17 @@
 
 A *method* says who takes which share. Share methods (`Even`, `Weighted`, `FixedPercent`, `Proportional`, `ByDrivers`)
 give weights that do not depend on how much the pool holds. Amount methods (`FixedAmount`, `UsageRate`) say amounts in
-one currency, and name who takes the rest; `FloorPlusVariable` joins two methods.
+one currency, and name who takes the rest; `FloorPlusVariable` joins two methods; `AsCharged` looks at earlier months.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from services.allocator.domain.rule_set import SUSPENSE, Basis, Condition, Target
+from services.allocator.domain.rule_set import SUSPENSE, Basis, Condition, Target, Tenure
 
 Targets = tuple[Target, ...]
 Weights = tuple[tuple[Target, Decimal], ...]
@@ -51,7 +51,7 @@ class Base:
     """What a proportional share is taken from: a cost center's direct cost, in the rule set's basis or in another.
 
     `received` adds what earlier pools gave to it, in the rule set's basis; `where` counts only charges that meet a
-    condition (received cost is not filtered).
+    condition. Received cost has the values of the charges that it came from, also after a pool that drops their detail.
     """
 
     received: bool = False
@@ -100,12 +100,14 @@ class Driver:
 class Subjects:
     """Who the subjects of a metric are: ids of the method's targets, or by `owners` from subject to target.
 
-    A subject that is neither is `unowned`: its share is put there, or left out of the split if that is None. A subject
-    whose owner is not among the targets is left out.
+    `dated` has the subjects whose owner depends on the day: each owner takes what was measured in its days. A subject
+    that is neither, or a day without an owner, is `unowned`: its share is put there, or left out of the split if that
+    is None. A subject whose owner is not among the targets is left out.
     """
 
     owners: Mapping[str, Target] | None = None
     unowned: Target | None = SUSPENSE
+    dated: Mapping[str, tuple[Tenure, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,23 @@ class UsageRate:
     subjects: Subjects = Subjects()
 
 
-Method = Even | Weighted | FixedPercent | Proportional | ByDrivers | FixedAmount | FloorPlusVariable | UsageRate
+@dataclass(frozen=True, slots=True)
+class AsCharged:
+    """As the charges were allocated in the month that the charge period names: for refunds and other corrections.
+
+    In proportion to what each cost center got, in that month's newest run, of charges of the same part of the
+    partition that meet `where`. What lay in suspense goes to suspense, and so does the part of cost centers that are
+    not among the targets. `otherwise` splits what has no earlier month, or nothing there to be split by.
+    """
+
+    targets: Targets
+    where: Condition | None = None
+    otherwise: Method | None = None
+
+
+Method = (
+    Even | Weighted | FixedPercent | Proportional | ByDrivers | FixedAmount | FloorPlusVariable | UsageRate | AsCharged
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +205,9 @@ class Pool:
     """Shared cost and how it is split.
 
     The split is made for each currency by itself, and for each combination of values of `partition_by`, so that shares
-    are taken inside each part. With `charge_day` among them a day's cost is split by that day's drivers and base.
-    `keep_detail` false replaces service and account of what leaves the pool by the pool itself.
+    are taken inside each part. With `charge_day` among them a day's cost is split by that day's drivers and base; a
+    pool split `AsCharged` has `charge_month` among them. `keep_detail` false replaces service and account of what
+    leaves the pool by the pool itself.
     """
 
     id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from services.allocator.domain.bases import bases_of
+from services.allocator.domain.bases import CURRENCY, bases_of, received_dimensions
 from services.allocator.domain.methods.targets import takers
 from services.allocator.domain.pool import Pool
 from services.allocator.domain.rule_set import Target
@@ -69,14 +69,29 @@ def stages(pools: Iterable[Pool], reciprocal: Iterable[Sequence[str]] = ()) -> t
 
 
 def partitions_ahead(order: Sequence[Stage]) -> dict[str, set[str]]:
-    """For each pool the dimensions that it, or any pool that its cost may come to, is partitioned by."""
+    """For each pool the dimensions that its cost has to keep on the way.
+
+    It, or any pool that its cost may come to, is partitioned by them; or a later pool looks at them of what cost
+    centers have received.
+    """
     ahead: dict[str, set[str]] = {}
+    later = looked_at_later(order)
     for stage in reversed(order):
         names = {pool.id for pool in stage}
-        of_stage = {name for pool in stage for name in pool.partition_by}
+        of_stage = {name for pool in stage for name in (*pool.partition_by, *later[pool.id])}
         of_stage |= {name for pool in stage for fed in fed_by(pool) - names for name in ahead[fed]}
         ahead.update(dict.fromkeys(names, of_stage))
     return ahead
+
+
+def looked_at_later(order: Sequence[Stage]) -> dict[str, set[str]]:
+    """For each pool the dimensions that pools after it look at of what cost centers have received."""
+    later: dict[str, set[str]] = {}
+    wanted: set[str] = set()
+    for stage in reversed(order):
+        later.update((pool.id, wanted) for pool in stage)
+        wanted = wanted | {*received_dimensions(stage)} - {CURRENCY}
+    return later
 
 
 def _looks_at_received(pool: Pool) -> bool:

@@ -20,6 +20,9 @@ Basis = Literal["BilledCost", "EffectiveCost"]
 CHARGE_DAY = "charge_day"
 """The dimension of the first UTC day of a charge, `YYYY-MM-DD`."""
 
+CHARGE_MONTH = "charge_month"
+"""The dimension of the month of a charge's first UTC day, `YYYY-MM`."""
+
 FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
 """The ends of time, for what has no first or last day."""
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from services.allocator.domain.bases import Bases
 from services.allocator.domain.buckets import GRAIN, Values
 from services.allocator.domain.cell import Cell, Partition
+from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.conservation import Tally
 from services.allocator.domain.division import Division
 from services.allocator.domain.drivers import Drivers, Window
@@ -17,9 +18,9 @@ from services.allocator.domain.lines import Flow, Share, Step
 from services.allocator.domain.methods import CannotDivide, divide
 from services.allocator.domain.methods.problems import TooFarApart
 from services.allocator.domain.pool import Pool
-from services.allocator.domain.pools import Stage, partitions_ahead, stages
+from services.allocator.domain.pools import Stage, looked_at_later, partitions_ahead, stages
 from services.allocator.domain.reciprocal import NeverPaysOut, solve
-from services.allocator.domain.rule_set import CHARGE_DAY, RuleSet, Target
+from services.allocator.domain.rule_set import CHARGE_DAY, CHARGE_MONTH, Condition, RuleSet, Target
 from shared.money import CONTEXT, ZERO, AmountOutOfRange, total
 
 _SERVICE = GRAIN.index("ServiceName") - 1
@@ -65,17 +66,18 @@ class StepDown:
     """
 
     def __init__(
-        self, rule_set: RuleSet, billing_period: str, bases: Bases, drivers: Drivers, given: Tally,
-        divisions: Divisions | None,
+        self, rule_set: RuleSet, billing_period: str, bases: Bases, drivers: Drivers, earlier: EarlierMonths,
+        given: Tally, divisions: Divisions | None,
     ) -> None:  # fmt: skip
         self._stages = stages(rule_set.pools, rule_set.reciprocal)
-        self._ahead = partitions_ahead(self._stages)
+        self._ahead, self._later = partitions_ahead(self._stages), looked_at_later(self._stages)
         self._partitions = {pool.id: pool.partition_by for pool in rule_set.pools}
         self._billed = rule_set.basis == "BilledCost"
         self._period, self._bases, self._drivers, self._given = billing_period, bases, drivers, given
         self._held: dict[str, list[Part]] = defaultdict(list)
         self._settled: list[Part] = []
-        self._noted = divisions
+        self._received: list[tuple[str, str, Partition, Decimal, Decimal]] = []
+        self._earlier, self._noted = earlier, divisions
 
     def run(self, assigned: Iterable[Part]) -> list[Part]:
         """Split every pool, and return all that is at a cost center or in suspense.
@@ -106,9 +108,9 @@ class StepDown:
                         out += self._leaving(pool, currency, divisions[pool.id], parts[pool.id])
                     except AmountOutOfRange as error:
                         raise TooFarApart(self._cell(pool, currency, where, parts[pool.id]), error.amount) from None
-        for part in out:
-            if part.target.kind == "cost_center":
-                self._bases.add_received(part.target.id, part.flow.currency, part.billed_cost, part.effective_cost)
+        for received in self._received:
+            self._bases.add_received(*received)
+        self._received.clear()
         self._deliver(out)
 
     def _cells(self, stage: Stage) -> dict[tuple[str, Partition], dict[str, list[Part]]]:
@@ -141,8 +143,16 @@ class StepDown:
 
     def _cell(self, pool: Pool, currency: str, where: Partition, parts: Iterable[Part]) -> Cell:
         amount = total(p.billed_cost if self._billed else p.effective_cost for p in parts)
+        rest = tuple(pair for pair in where if pair[0] != CHARGE_MONTH)
         window, find = cell_window(self._period, where), self._bases.find
-        return Cell(pool.id, currency, where, amount, window, self._drivers, lambda base: find(base, currency, where))
+
+        def charged(condition: Condition | None) -> Mapping[str, Decimal] | None:
+            month = dict(where).get(CHARGE_MONTH) or self._period
+            return self._earlier.find(month, condition, currency, rest, billed=self._billed)
+
+        return Cell(
+            pool.id, currency, where, amount, window, self._drivers, lambda base: find(base, currency, rest), charged
+        )
 
     def _leaving(self, pool: Pool, currency: str, division: Division, parts: Iterable[Part]) -> Iterator[Part]:
         """Split what a cell holds, and send each part on its way."""
@@ -160,6 +170,8 @@ class StepDown:
                     flow = flows[to_pool, leg] = self._flow(
                         pool, currency, division.method, way, taker.leg, to_pool, share
                     )
+                if target.kind == "cost_center" and self._bases.received_wanted:
+                    self._received.append((target.id, currency, way.partition, b, e))
                 yield Part(target, flow, b, e, share)
 
     def _joined(self, pool: Pool, division: Division, parts: Iterable[Part]) -> _Joined:
@@ -168,7 +180,7 @@ class StepDown:
         sums: dict[_Way, list[Decimal]] = {}
         for part in parts:
             flow = part.flow
-            kept = ahead.union(pool.partition_by, *(self._partitions[name] for name in flow.path))
+            kept = ahead.union(self._later[pool.id], pool.partition_by, *(self._partitions[name] for name in flow.path))
             partition = tuple(pair for pair in flow.partition if pair[0] in kept)
             origin = flow.origin if pool.keep_detail else _without_detail(flow.origin, pool.id)
             way = _Way(origin, flow.rule_id, flow.path, partition, flow.steps)

@@ -9,16 +9,15 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.api import Period
-from services.allocator.domain.drivers import Drivers
 from services.allocator.explaining.adjusting_line import AdjustingLine, adjusting_line
 from services.allocator.explaining.adjustment import explain_adjusting
 from services.allocator.explaining.archive_api import drivers_seen, line_of
-from services.allocator.explaining.context import with_context, with_contexts
+from services.allocator.explaining.context import Seen, with_context, with_contexts
 from services.allocator.explaining.explanation import explain, summarise
 from services.allocator.loading import LoadedRuleSet
 from services.allocator.planning import load_version
 from services.allocator.store import adjustments, allocations
-from shared.events import Allocation, AllocationRun, decode
+from shared.events import AdjustmentRun, Allocation, AllocationRun, decode
 from shared.http import ApiError
 
 
@@ -40,9 +39,9 @@ def add_explanation_routes(api: FastAPI, engine: AsyncEngine) -> None:
                 run = f"run {line.run_id}"
                 raise ApiError(409, "withdrawn", f"allocation {allocation_id} was withdrawn by {run}: nothing is left")
             lines = await _lines(conn, line.billing_period)
-            loaded, measured = await _context(conn, line)
+            loaded, seen = await _context(conn, line)
         document = await run_in_threadpool(explain, line, lines)
-        return await run_in_threadpool(with_context, document, loaded, measured)
+        return await run_in_threadpool(with_context, document, loaded, seen)
 
     @api.get("/v1/explanations", tags=["allocations"])
     async def explain_cost_center(period: Period, cost_center: str) -> dict[str, Any]:
@@ -65,8 +64,8 @@ async def _explained(conn: AsyncConnection, adjusting: AdjustingLine) -> dict[st
     final = await _lines(conn, period)
     others = [decode(Allocation, body) for body in await adjustments.bodies(conn, period)]
     loaded = await load_version(conn, line.rule_set_version)
-    before = await drivers_seen(conn, loaded, period, adjusting.runs_before[-1])
-    after = await drivers_seen(conn, loaded, period, adjusting.run)
+    before = await _seen(conn, loaded, adjusting.runs_before[-1])
+    after = await _seen(conn, loaded, adjusting.run)
     document = await run_in_threadpool(explain_adjusting, line, adjusting.run, final, others)
     return await run_in_threadpool(with_contexts, document, loaded, before, after)
 
@@ -75,9 +74,13 @@ async def _lines(conn: AsyncConnection, period: str, cost_center: str | None = N
     return [decode(Allocation, body) for body in await allocations.live_bodies(conn, period, cost_center)]
 
 
-async def _context(conn: AsyncConnection, line: Allocation) -> tuple[LoadedRuleSet, Drivers]:
-    """The rule set of a line, and the measurements as the run that wrote it saw them."""
+async def _context(conn: AsyncConnection, line: Allocation) -> tuple[LoadedRuleSet, Seen]:
+    """The rule set of a line, and what the run that wrote it saw."""
     loaded = await load_version(conn, line.rule_set_version)
     body = await allocations.run_body(conn, line.run_id)
     assert body is not None, f"run {line.run_id} wrote a line and is not in the table"
-    return loaded, await drivers_seen(conn, loaded, line.billing_period, decode(AllocationRun, body))
+    return loaded, await _seen(conn, loaded, decode(AllocationRun, body))
+
+
+async def _seen(conn: AsyncConnection, loaded: LoadedRuleSet, run: AllocationRun | AdjustmentRun) -> Seen:
+    return Seen(await drivers_seen(conn, loaded, run.billing_period, run), run.earlier_runs)

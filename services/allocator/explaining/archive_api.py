@@ -16,6 +16,7 @@ from services.allocator.archived_costs import NoCosts
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers, Window
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.domain.metrics_used import metrics_used
+from services.allocator.earlier_months import months_as_now
 from services.allocator.explaining.adjusting_line import adjusting_line
 from services.allocator.explaining.change import Month, change_of
 from services.allocator.explaining.rows import late_provider_rows, provider_rows
@@ -91,7 +92,8 @@ async def _month(conn: AsyncConnection, period: str) -> Month:
         raise ApiError(409, "no-run", f"there is no allocation run of {period} yet")
     run = decode(AllocationRun, latest[1])
     loaded = await load_version(conn, run.rule_set_version)
-    return Month(period, Side(loaded, await drivers_seen(conn, loaded, period, run)))
+    earlier = await months_as_now(conn, run.earlier_runs)
+    return Month(period, Side(loaded, await drivers_seen(conn, loaded, period, run), earlier))
 
 
 async def line_of(conn: AsyncConnection, allocation_id: str) -> Allocation:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import calendar
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -21,8 +21,9 @@ from typing import Any, Final, NamedTuple
 from services.allocator.archived_costs import archived_rows, expression
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets, Values
+from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.lines import Line
-from services.allocator.domain.rule_set import CHARGE_DAY, Basis
+from services.allocator.domain.rule_set import CHARGE_DAY, CHARGE_MONTH, Basis
 from services.allocator.simulating.simulate import Side, dimensions_of
 from shared.money import CONTEXT, SCALE, ZERO, from_units, text
 
@@ -61,14 +62,15 @@ def change_of(archive: Path, cost_center: str, before: Month, after: Month) -> l
     costs = _Costs(names, _rows(archive, before.billing_period, names), _rows(archive, after.billing_period, names))
     basis = after.side.loaded.rule_set.basis
     then, now = before.billing_period, after.billing_period
-    new_rules = Side(after.side.loaded, before.side.drivers)
+    earlier = EarlierMonths({**before.side.earlier.months, **after.side.earlier.months})
+    new_rules, new_side = Side(after.side.loaded, before.side.drivers, earlier), replace(after.side, earlier=earlier)
     stages = [
         _allocated(costs.before(then), before.side, cost_center, basis),
         _allocated(costs.before(then), new_rules, cost_center, basis),
-        _allocated(costs.before(now), after.side, cost_center, basis),
-        _allocated(costs.with_new_one_offs(now), after.side, cost_center, basis),
-        _allocated(costs.with_new_quantities(now), after.side, cost_center, basis),
-        _allocated(costs.after(now), after.side, cost_center, basis),
+        _allocated(costs.before(now), new_side, cost_center, basis),
+        _allocated(costs.with_new_one_offs(now), new_side, cost_center, basis),
+        _allocated(costs.with_new_quantities(now), new_side, cost_center, basis),
+        _allocated(costs.after(now), new_side, cost_center, basis),
     ]
     return [_document(currency, stages) for currency in sorted({name for stage in stages for name in stage})]
 
@@ -84,7 +86,7 @@ def _document(currency: str, stages: Sequence[dict[str, Decimal]]) -> dict[str, 
 
 
 def _allocated(buckets: Buckets, side: Side, cost_center: str, basis: Basis) -> dict[str, Decimal]:
-    lines = allocate(buckets, side.loaded.rule_set, side.loaded.cost_centers, side.drivers)
+    lines = allocate(buckets, side.loaded.rule_set, side.loaded.cost_centers, side.drivers, side.earlier)
     return _sums((line for line in lines if line.cost_center == cost_center), basis)
 
 
@@ -101,7 +103,10 @@ def _dimensions(*sides: Side) -> tuple[str, ...]:
 
 
 def _rows(archive: Path, billing_period: str, names: Sequence[str]) -> list[_Row]:
-    columns = [*map(expression, names), *(f'CAST("{name}" AS VARCHAR)' for name in _APART)]
+    # The month's own charges are of no earlier month, whichever month they are taken into.
+    named = [f"nullif({expression(name)}, '{billing_period}')" if name == CHARGE_MONTH else expression(name)
+             for name in names]  # fmt: skip
+    columns = [*named, *(f'CAST("{name}" AS VARCHAR)' for name in _APART)]
     end = len(names)
     with archived_rows(archive, billing_period) as (connection, source):
         query = f"""SELECT {", ".join(columns)}, {_ONE_OFF}, {_QUANTITY}, sum(BilledCost), sum(EffectiveCost)
@@ -114,7 +119,9 @@ def _rows(archive: Path, billing_period: str, names: Sequence[str]) -> list[_Row
 
 def _thing(names: Sequence[str], values: Values) -> Values:
     """What tells a thing that is bought apart over months: not the invoice it is on, and not the day."""
-    return tuple(value for name, value in zip(names, values, strict=True) if name not in {"InvoiceId", CHARGE_DAY})
+    return tuple(
+        value for name, value in zip(names, values, strict=True) if name not in {"InvoiceId", CHARGE_DAY, CHARGE_MONTH}
+    )
 
 
 class _Costs:

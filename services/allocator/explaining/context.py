@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.allocator.domain.drivers import Drivers, Window
 from services.allocator.domain.methods.measured import look_up
+from services.allocator.domain.methods.tenures import owners_by_day
 from services.allocator.domain.metrics_used import drivers_of
 from services.allocator.domain.pool import Driver, Pool, Subjects
-from services.allocator.domain.rule_set import Target
+from services.allocator.domain.rule_set import CHARGE_MONTH, Target
 from services.allocator.loading import LoadedRuleSet
 from shared.money import from_units, text
 
@@ -18,42 +19,54 @@ _SUBJECTS: Final = 20
 _UNITS: Final = 10**18
 
 
-def with_context(document: Mapping[str, Any], loaded: LoadedRuleSet, drivers: Drivers) -> dict[str, Any]:
+class Seen(NamedTuple):
+    """What a run looked at besides cost: driver measurements, and the runs of earlier months, by month."""
+
+    drivers: Drivers
+    earlier_runs: Mapping[str, str]
+
+
+def with_context(document: Mapping[str, Any], loaded: LoadedRuleSet, seen: Seen) -> dict[str, Any]:
     """An explanation with `file` and `line` of its rule and of each pool, and with the values of each pool's drivers.
 
-    A pool that is split by day shows the sums of the month.
+    A refund's step has `split_as`: the earlier month and the run of it that said how.
 
-    Args:
-        drivers: the measurements that the line's run looked at.
+    A pool that is split by day shows the sums of the month.
     """
     rule, period = document["rule"], document["line"]["billing_period"]
-    steps = _steps(document["steps"], period, loaded, drivers)
+    steps = _steps(document["steps"], period, loaded, seen)
     return {**document, "rule": rule | _place(loaded, rule["id"]), "steps": steps}
 
 
-def with_contexts(
-    document: Mapping[str, Any], loaded: LoadedRuleSet, before: Drivers, after: Drivers
-) -> dict[str, Any]:
-    """The same of an adjusting line's explanation, with what was measured before the adjustment and for it."""
+def with_contexts(document: Mapping[str, Any], loaded: LoadedRuleSet, before: Seen, after: Seen) -> dict[str, Any]:
+    """The same of an adjusting line's explanation, with what was seen before the adjustment and for it."""
     rule, period = document["rule"], document["line"]["billing_period"]
     sides = {
-        name: document[name] | {"steps": _steps(document[name]["steps"], period, loaded, drivers)}
-        for name, drivers in (("before", before), ("after", after))
+        name: document[name] | {"steps": _steps(document[name]["steps"], period, loaded, seen)}
+        for name, seen in (("before", before), ("after", after))
     }
     return {**document, "rule": rule | _place(loaded, rule["id"]), **sides}
 
 
 def _steps(
-    steps: Iterable[dict[str, Any]], billing_period: str, loaded: LoadedRuleSet, drivers: Drivers
+    steps: Iterable[dict[str, Any]], billing_period: str, loaded: LoadedRuleSet, seen: Seen
 ) -> list[dict[str, Any]]:
     pools = {pool.id: pool for pool in loaded.rule_set.pools}
     window = Window.of_month(billing_period)
     return [
         step
         | _place(loaded, f"pool:{step['pool']}")
-        | {"drivers": _values(pools[step["pool"]], step["to"], drivers, window)}
+        | {"drivers": _values(pools[step["pool"]], step["to"], seen.drivers, window)}
+        | _split_as(step, seen.earlier_runs)
         for step in steps
     ]
+
+
+def _split_as(step: Mapping[str, Any], earlier_runs: Mapping[str, str]) -> dict[str, Any]:
+    month = step["partition"].get(CHARGE_MONTH)
+    if step["method"] != "as_charged" or month not in earlier_runs:
+        return {}
+    return {"split_as": {"billing_period": month, "run_id": earlier_runs[month]}}
 
 
 def _place(loaded: LoadedRuleSet, name: str) -> dict[str, Any]:
@@ -75,8 +88,12 @@ def _value(driver: Driver, subjects: Subjects, taker: Target, drivers: Drivers, 
     mine = {
         name: quantity
         for name, quantity in found.quantities.items()
-        if owners.get(name, Target("cost_center", name)) == taker
+        if name not in subjects.dated and owners.get(name, Target("cost_center", name)) == taker
     }
+    for name, tenures in subjects.dated.items():
+        for owner, part in owners_by_day(name, tenures, [found], drivers, window):
+            if owner == taker.id and name in found.quantities:
+                mine[name] = mine.get(name, Fraction(0)) + found.quantities[name] * part
     largest = sorted(mine.items(), key=lambda one: (-one[1], one[0]))[:_SUBJECTS]
     return {
         "metric": driver.metric, "weight": text(driver.weight),

@@ -72,7 +72,7 @@ class Month:
         rules = side.loaded.rule_set
         divisions: Divisions = {}
         costs = archived_buckets(archive, billing_period, dimensions_used(rules))
-        allocate(costs, rules, side.loaded.cost_centers, side.drivers, divisions)
+        allocate(costs, rules, side.loaded.cost_centers, side.drivers, side.earlier, divisions)
         self._files = in_force(archive, billing_period)
         self._side, self._rules = side, rules
         self._used = rule_dimensions(rules)

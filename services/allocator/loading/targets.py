@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
-from services.allocator.domain.rule_set import FIRST_DAY, SUSPENSE, Target
+from services.allocator.domain.rule_set import FIRST_DAY, SUSPENSE, Target, Tenure
 from services.allocator.loading.attributes import Attributes
 from services.allocator.loading.cost_centers import CostCenters
 from services.allocator.loading.mappings import MappingTable
@@ -76,10 +76,7 @@ class Known:
         centers = {name: Target("cost_center", name) for name in self.cost_centers}
         return MappingProxyType(centers | {POOL_PREFIX + name: Target("pool", name) for name in self.pools})
 
-    def owners_by(self, mapping: str, line: int, problems: Problems) -> Mapping[str, Target]:
-        """From a driver's subject to its owner by a mapping table; that an owner depends on the day is a problem."""
+    def owners_by(self, mapping: str) -> tuple[Mapping[str, Target], Mapping[str, tuple[Tenure, ...]]]:
+        """From a driver's subject to its owner by a mapping table, and the subjects whose owner depends on the day."""
         always, dated = self.mappings[mapping].owners
-        if dated:
-            message = f"in mapping {mapping!r} the owner of {min(dated)!r} depends on the day"
-            problems.add(line, message, "measure each owner under a subject of its own, or use a mapping without dates")
-        return {value: Target("cost_center", name) for value, name in always.items()}
+        return {value: Target("cost_center", name) for value, name in always.items()}, dated

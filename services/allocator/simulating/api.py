@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from services.allocator.api import BundleBody
 from services.allocator.domain.buckets import Buckets
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers
 from services.allocator.domain.methods import CannotDivide
+from services.allocator.earlier_months import earlier_months
 from services.allocator.loading import Bundle, LoadedRuleSet, RuleSetInvalid, load
 from services.allocator.measurements import MeasurementInvalid, drivers_of, read_measurement
 from services.allocator.planning import drivers_for
@@ -51,8 +53,9 @@ def add_simulation_routes(api: FastAPI, engine: AsyncEngine) -> None:
                 before = await _loaded(await _against(conn, question))
                 sides = await _side(conn, question, before), await _side(conn, question, after, changes)
                 costs = await _costs(conn, question.billing_period, sides)
+                complete = [await _with_earlier_months(conn, side, costs) for side in sides]
             try:
-                return await run_in_threadpool(simulate, costs, *sides)
+                return await run_in_threadpool(simulate, costs, *complete)
             except CannotDivide as error:
                 raise ApiError(409, "cannot-divide", str(error)) from None
 
@@ -69,6 +72,10 @@ async def _side(
 ) -> Side:
     drivers = await drivers_for(conn, loaded.rule_set, question.billing_period)
     return Side(loaded, drivers.changed(changes))
+
+
+async def _with_earlier_months(conn: AsyncConnection, side: Side, costs: Buckets) -> Side:
+    return replace(side, earlier=await earlier_months(conn, side.loaded.rule_set, costs))
 
 
 async def _against(conn: AsyncConnection, question: Question) -> Bundle:

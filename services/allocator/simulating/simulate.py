@@ -10,6 +10,7 @@ from typing import Any
 from services.allocator.archived_costs import archived_buckets
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import Buckets
+from services.allocator.domain.charged import NO_EARLIER_MONTHS, EarlierMonths
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers
 from services.allocator.domain.simulation import Change, Simulation, compare
@@ -23,6 +24,7 @@ class Side:
 
     loaded: LoadedRuleSet
     drivers: Drivers = NO_DRIVERS
+    earlier: EarlierMonths = NO_EARLIER_MONTHS
 
     def as_json(self) -> dict[str, str]:
         """How the document names it."""
@@ -42,7 +44,8 @@ def simulate(buckets: Buckets, before: Side, after: Side) -> dict[str, Any]:
             by too little.
     """
     was, becomes = (
-        allocate(buckets, side.loaded.rule_set, side.loaded.cost_centers, side.drivers) for side in (before, after)
+        allocate(buckets, side.loaded.rule_set, side.loaded.cost_centers, side.drivers, side.earlier)
+        for side in (before, after)
     )
     found = compare(was, becomes, after.loaded.rule_set.basis)
     return {"billing_period": buckets.billing_period, "before": before.as_json(), "after": after.as_json()} | _document(

@@ -120,18 +120,20 @@ class World:
         await until(process.alive, f"the allocator answers: {process.tail()}")
         return process
 
-    async def deliver(self, costs: Sequence[dict[str, Any]], leave_out: int | None = None) -> Delivery:
+    async def deliver(
+        self, costs: Sequence[dict[str, Any]], leave_out: int | None = None, billing_period: str = PERIOD
+    ) -> Delivery:
         """Publish charges as one delivery, dealt over the partitions; `leave_out` loses one event on the way."""
         self._deliveries += 1
         delivery_id = f"d-{self._deliveries}"
         counts = [0] * PARTITIONS
         for number, cost in enumerate(costs):
             partition = number % PARTITIONS
-            event = _event(delivery_id, partition, counts[partition], cost)
+            event = _event(delivery_id, partition, counts[partition], cost, billing_period)
             counts[partition] += 1
             if number != leave_out:
                 await self._send(topics.COSTS.name, encode(event), partition)
-        delivery = _delivery(delivery_id, self._deliveries, counts, costs)
+        delivery = _delivery(delivery_id, self._deliveries, counts, costs, billing_period)
         await self.publish(topics.DELIVERIES.name, delivery_id, encode(delivery))
         return delivery
 
@@ -148,12 +150,14 @@ class World:
         )  # fmt: skip
         await self.publish(topics.PERIODS.name, PERIOD, encode(record))
 
-    async def run_of(self, process: Process, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    async def run_of(
+        self, process: Process, wanted: Callable[[dict[str, Any]], bool], billing_period: str = PERIOD
+    ) -> dict[str, Any]:
         """Wait for the newest run to be a wanted one."""
 
         async def look() -> dict[str, Any] | None:
             assert process.popen.poll() is None, process.tail()
-            found = (await process.http.get("/v1/runs", params={"period": PERIOD})).json()
+            found = (await process.http.get("/v1/runs", params={"period": billing_period})).json()
             return next((run for run in found["runs"][:1] if wanted(run)), None)
 
         return await until(look, f"the run; {process.tail()}")
@@ -232,17 +236,19 @@ class World:
         await self._publisher.producer.send(self.prefix + topic, value, partition=partition)
 
 
-def _event(delivery_id: str, partition: int, sequence: int, cost: dict[str, Any]) -> CostEvent:
+def _event(delivery_id: str, partition: int, sequence: int, cost: dict[str, Any], billing_period: str) -> CostEvent:
     return CostEvent(
-        delivery_id=delivery_id, partition=partition, sequence=sequence, kind="charge", billing_period=PERIOD,
-        charge_day=cost.get("ChargePeriodStart", f"{PERIOD}-01")[:10], row_hash=f"{partition:02}{sequence:06}",
+        delivery_id=delivery_id, partition=partition, sequence=sequence, kind="charge", billing_period=billing_period,
+        charge_day=cost.get("ChargePeriodStart", f"{billing_period}-01")[:10], row_hash=f"{partition:02}{sequence:06}",
         occurrence=0, charge=cost,
     )  # fmt: skip
 
 
-def _delivery(delivery_id: str, ordinal: int, counts: list[int], costs: Sequence[dict[str, Any]]) -> Delivery:
+def _delivery(
+    delivery_id: str, ordinal: int, counts: list[int], costs: Sequence[dict[str, Any]], billing_period: str
+) -> Delivery:
     totals = Totals(
-        billing_period=PERIOD, currency="USD", events=len(costs),
+        billing_period=billing_period, currency="USD", events=len(costs),
         billed_cost=sum((Decimal(cost["BilledCost"]) for cost in costs), ZERO),
         effective_cost=sum((Decimal(cost["EffectiveCost"]) for cost in costs), ZERO),
     )  # fmt: skip

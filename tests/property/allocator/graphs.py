@@ -12,8 +12,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets
+from services.allocator.domain.charged import Charged, EarlierMonth, EarlierMonths
 from services.allocator.domain.drivers import Drivers, Measurement, Window
 from services.allocator.domain.pool import (
+    AsCharged,
     Base,
     Bounds,
     ByDrivers,
@@ -35,9 +37,10 @@ from services.allocator.domain.pool import (
 from services.allocator.domain.rule_set import SUSPENSE, All, Divided, Leaf, Lookup, Rule, RuleSet, Target, Tenure
 
 PERIOD = "2026-01"
-DIMENSIONS = (*GRAIN, "tag:team", "charge_day")
+DIMENSIONS = (*GRAIN, "tag:team", "charge_day", "charge_month")
 CENTERS = ("CC-1", "CC-2", "CC-3", "CC-4")
 DAYS = ("2026-01-01", "2026-01-02", "2025-12-31")
+MOVES = (Tenure("CC-1", "0001-01-01", "2026-01-01"), Tenure("CC-3", "2026-01-12", "2026-01-20"))
 WRITTEN = ("even", "weighted", "percent", "drivers", "floor")
 SHARES = (*WRITTEN, "proportional")
 ALL = (*SHARES, "amounts", "rates")
@@ -51,6 +54,7 @@ class World:
     rules: RuleSet
     rows: tuple[Bucket, ...]
     drivers: Drivers
+    earlier: EarlierMonths
 
     def month(self, rows: Sequence[Bucket] | None = None) -> Buckets:
         return Buckets(PERIOD, DIMENSIONS, self.rows if rows is None else rows)
@@ -73,10 +77,11 @@ centers = st.lists(st.sampled_from([cc(name) for name in CENTERS]), min_size=2, 
 
 @st.composite
 def bucket(draw: st.DrawFn) -> Bucket:
+    day = draw(st.sampled_from(DAYS))
     values = (
         draw(st.sampled_from(["USD", "JPY"])), "P", draw(maybe), "P", draw(st.sampled_from(["s1", "s2"])), "b1",
         draw(maybe), draw(st.sampled_from(["Usage", "Usage", "Tax"])), None,
-        draw(st.sampled_from([None, *CENTERS, "typo"])), draw(st.sampled_from(DAYS)),
+        draw(st.sampled_from([None, *CENTERS, "typo"])), day, day[:7],
     )  # fmt: skip
     return Bucket(values, draw(amounts), draw(amounts), 1)
 
@@ -92,6 +97,20 @@ def measurements(draw: st.DrawFn) -> Drivers:
     return Drivers.of(draw(st.lists(one, min_size=3, max_size=12)))
 
 
+@st.composite
+def earlier_months(draw: st.DrawFn) -> EarlierMonths:
+    """December, perhaps: lines of cost centers, of suspense and of a cost center that is no more."""
+    one = st.builds(
+        lambda currency, account, service, center, billed, effective: Charged(
+            (currency, "P", None, "P", service, "b1", account, "Usage", None), center, billed, effective
+        ),
+        st.sampled_from(["USD", "JPY"]), maybe, st.sampled_from(["s1", "s2"]),
+        st.sampled_from([*CENTERS, "SUSPENSE", "gone"]), amounts, amounts,
+    )  # fmt: skip
+    lines = draw(st.lists(one, max_size=12))
+    return EarlierMonths({"2025-12": EarlierMonth("r", lines)} if lines else {})
+
+
 @dataclass(frozen=True)
 class Graphs:
     """Draws pools.
@@ -99,7 +118,7 @@ class Graphs:
     Args:
         kinds: methods to choose from.
         down: pools that may be fed.
-        whole: whether amounts, caps and received cost have a meaning: not in partitions.
+        whole: whether amounts and caps have a meaning: not in partitions.
         mirror: whether every credit is split like a charge.
     """
 
@@ -126,7 +145,8 @@ class Graphs:
 
     def subjects(self, draw: st.DrawFn) -> Subjects:
         owners = {name: cc(name) for name in CENTERS} | draw(st.sampled_from([{}, {"stray": cc("CC-1")}]))
-        return Subjects(owners, draw(st.sampled_from([None, SUSPENSE])))
+        dated = draw(st.sampled_from([{}, {"stray": MOVES}, {"CC-2": MOVES}]))
+        return Subjects(owners, draw(st.sampled_from([None, SUSPENSE])), dated)
 
     def tiers(self, draw: st.DrawFn) -> tuple[Tier, ...]:
         return (Tier(draw(positive), draw(positive)), Tier(None, draw(positive)))
@@ -148,7 +168,7 @@ class Graphs:
                 return FixedPercent(tuple(zip(targets, percents, strict=False)), self.place(draw))
             case "proportional":
                 where = draw(st.sampled_from([None, Leaf("ServiceName", "in", ("s1",))]))
-                received = self.whole and "amounts" in self.kinds and draw(st.booleans())
+                received = "amounts" in self.kinds and draw(st.booleans())
                 basis: Any = None if received else draw(st.sampled_from([None, "BilledCost", "EffectiveCost"]))
                 return Proportional(draw(centers), Base(received, where, basis), self.bounds(draw))
             case "drivers":
@@ -174,6 +194,15 @@ class Graphs:
         """Bounds that any number of targets can meet."""
         return draw(st.sampled_from([None, None, Bounds(Decimal("12.5"))]))
 
+    def refunds(self, draw: st.DrawFn, name: str) -> Pool:
+        """A pool that is split as earlier charges were."""
+        parts = Graphs(tuple(kind for kind in self.kinds if kind in SHARES), self.down, whole=False, mirror=self.mirror)
+        where = draw(st.sampled_from([None, Leaf("ServiceName", "in", ("s1",))]))
+        otherwise = draw(st.booleans()) and parts.method(draw)
+        targets = tuple(cc(center) for center in CENTERS)
+        partition = ("charge_month", *draw(st.sampled_from([("SubAccountId",), ("ServiceName",)])))
+        return Pool(name, AsCharged(targets, where, otherwise or None), partition, self.place(draw))
+
     def pool(self, draw: st.DrawFn, name: str, partition: tuple[str, ...]) -> Pool:
         when_zero: Any = draw(st.sampled_from(["even", self.place(draw)]))
         when_negative: Any = "mirror" if self.mirror else draw(st.sampled_from(["mirror", self.place(draw)]))
@@ -198,7 +227,8 @@ def worlds(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, *, mirror: bool = Fals
             Graphs(kinds, (), not third, mirror).pool(draw, "p2", third),
         )
     fed = (Target("pool", "p1"), Target("pool", "p2"))
-    top = Graphs(kinds, fed, not first, mirror).pool(draw, "p0", first)
+    graphs = Graphs(kinds, fed, not first, mirror)
+    top = graphs.refunds(draw, "p0") if draw(st.booleans()) else graphs.pool(draw, "p0", first)
     anywhere = st.sampled_from([cc("CC-2"), SUSPENSE, Target("pool", "p0"), *fed])
     several = Divided(
         ((cc("CC-1"), Decimal("66.6")), (draw(st.sampled_from([SUSPENSE, cc("CC-3"), *fed])), Decimal("33.4")))
@@ -213,7 +243,8 @@ def worlds(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, *, mirror: bool = Fals
     basis: Any = draw(st.sampled_from(["BilledCost", "EffectiveCost"]))
     groups = (("p1", "p2"),) if reciprocal else ()
     rule_set = RuleSet("r", PERIOD, basis, rules, draw(anywhere), (top, *below), groups)
-    return World(rule_set, tuple(draw(st.lists(bucket(), min_size=4, max_size=12))), draw(measurements()))
+    costs = tuple(draw(st.lists(bucket(), min_size=4, max_size=12)))
+    return World(rule_set, costs, draw(measurements()), draw(earlier_months()))
 
 
 def member(draw: st.DrawFn, name: str, other: str, partition: tuple[str, ...]) -> Pool:

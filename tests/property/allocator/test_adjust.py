@@ -31,7 +31,7 @@ late_deliveries = st.lists(st.tuples(st.lists(bucket(), max_size=4).map(tuple), 
 
 
 def run(world: World, rows: tuple[Bucket, ...]) -> list[Line]:
-    return allocate(world.month(rows), world.rules, CENTERS, world.drivers)
+    return allocate(world.month(rows), world.rules, CENTERS, world.drivers, world.earlier)
 
 
 def sums(lines: list[Line]) -> Amounts:
@@ -68,7 +68,7 @@ def test_the_final_run_and_all_adjustments_are_one_run_over_everything(
     booked = run(world, rows)
     for more, drivers in late:
         rows += more
-        world = World(world.rules, rows, drivers)  # type: ignore[arg-type]
+        world = World(world.rules, rows, drivers, world.earlier)  # type: ignore[arg-type]
         everything = run(world, rows)
         found = adjust(world.month(rows), everything, booked)
         booked += [line_of(adjustment_content(line, 1, "acme", "v1").body(1, "run-1")) for line in found]
@@ -82,7 +82,7 @@ def test_an_adjusting_line_is_explained_by_the_line_before_and_by_what_one_run_o
     world: World, more: tuple[Bucket, ...], drivers: object
 ) -> None:
     first = run(world, world.rows)
-    now = World(world.rules, world.rows + more, drivers)  # type: ignore[arg-type]
+    now = World(world.rules, world.rows + more, drivers, world.earlier)  # type: ignore[arg-type]
     everything = run(now, now.rows)
     found = adjust(now.month(), everything, first)
     final, whole = published(first), published(everything)
@@ -104,7 +104,7 @@ def test_an_adjusting_line_is_explained_by_the_line_before_and_by_what_one_run_o
 
 @given(worlds(), measurements())
 def test_drivers_that_are_corrected_move_cost_and_add_none(world: World, drivers: object) -> None:
-    corrected = World(world.rules, world.rows, drivers)  # type: ignore[arg-type]
+    corrected = World(world.rules, world.rows, drivers, world.earlier)  # type: ignore[arg-type]
 
     found = adjust(world.month(), run(corrected, world.rows), run(world, world.rows))
 

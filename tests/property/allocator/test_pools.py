@@ -44,7 +44,7 @@ ROUNDINGS = 60 * UNIT
 
 
 def run(world: World, rows: Sequence[Bucket] | None = None) -> list[Line]:
-    return allocate(world.month(rows), world.rules, CENTERS, world.drivers)
+    return allocate(world.month(rows), world.rules, CENTERS, world.drivers, world.earlier)
 
 
 def add(sums: Sums, key: Any, amount: Decimal) -> None:
@@ -243,7 +243,7 @@ def test_the_graphs_have_every_method_policy_and_way() -> None:
 @given(st.lists(positive, min_size=1, max_size=9), st.integers(0, 11), st.integers(12, 100))
 def test_water_filling_meets_the_bounds_exactly(weights: list[Decimal], least: int, most: int) -> None:
     parts = [Part(cc(f"CC-{i}"), Fraction(weight)) for i, weight in enumerate(weights)]
-    cell = Cell("p", "USD", (), Decimal(1), Window.of_month("2026-01"), NO_DRIVERS, lambda _: {})
+    cell = Cell("p", "USD", (), Decimal(1), Window.of_month("2026-01"), NO_DRIVERS, lambda _: {}, lambda _: None)
     if most * len(weights) < 100:
         return
 

@@ -18,13 +18,14 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A rule set of the page, and the newest charges, measurements and tables above it."""
+    """A rule set of the page, and the newest charges, measurements, earlier lines and tables above it."""
 
     title: str
     document: str
     files: Mapping[str, str]
     charges: tuple[Row, ...]
     measured: tuple[Row, ...]
+    earlier: tuple[Row, ...]
     amounts: tuple[Row, ...]
 
 
@@ -34,9 +35,10 @@ def recipes() -> Iterator[Recipe]:
     files: dict[str, str] = {}
     charges: tuple[Row, ...] = ()
     measured: tuple[Row, ...] = ()
+    earlier: tuple[Row, ...] = ()
     for found in BLOCK.finditer(PAGE):
         if found["title"]:
-            title, measured = found["title"], ()
+            title, measured, earlier = found["title"], (), ()
         elif found["kind"] == "csv":
             files[found["name"]] = found["text"]
         elif found["name"] == "head":
@@ -45,9 +47,11 @@ def recipes() -> Iterator[Recipe]:
             document = _under(head, found["text"])
         else:
             rows = _rows(found["table"])
-            if "cost center" in rows[0]:
+            if "month" in rows[0]:
+                earlier = rows
+            elif "cost center" in rows[0]:
                 named = {name: text for name, text in files.items() if name in document}
-                yield Recipe(title, document, named, charges, measured, rows)
+                yield Recipe(title, document, named, charges, measured, earlier, rows)
             elif "metric" in rows[0]:
                 measured = rows
             else:

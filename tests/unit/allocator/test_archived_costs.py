@@ -11,6 +11,7 @@ import pytest
 from services.allocator.archived_costs import NoCosts, archived_buckets
 from services.allocator.domain.buckets import GRAIN, Bucket
 from services.allocator.domain.rule_set import CHARGE_DAY
+from services.allocator.lens import Lens
 from shared.projection import Projection
 from tests.unit.allocator.archive import PERIOD, charge, write_archive
 
@@ -55,3 +56,22 @@ def test_a_month_without_costs_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(NoCosts, match="nothing is in force for 2026-02"):
         archived_buckets(tmp_path, "2026-02", ())
+
+
+def test_the_month_of_a_charge_is_that_of_its_first_day_for_archive_and_stream(tmp_path: Path) -> None:
+    late = charge("1", day="2025-12-31") | {"billing_period": PERIOD}
+    archive = write_archive(tmp_path / "archive", [late, charge("2")])
+
+    buckets = archived_buckets(archive, PERIOD, ["charge_month"])
+
+    assert sorted((row.values[-1], row.billed_cost) for row in buckets.rows) == [
+        ("2025-12", Decimal(1)), ("2026-01", Decimal(2)),
+    ]  # fmt: skip
+    lens = Lens().with_dimensions(["charge_month"])
+    assert lens.dimensions[:2] == ("BillingCurrency", "charge_month")
+    compiled = lens.projection().compile()
+    event = {
+        "delivery_id": "d", "partition": 0, "sequence": 0, "billing_period": PERIOD, "charge_day": "2025-12-31",
+        "charge": {"BillingCurrency": "USD", "BilledCost": "1", "EffectiveCost": "1"},
+    }  # fmt: skip
+    assert compiled.key(compiled.decode(json.dumps(event).encode()))[:3] == (PERIOD, "USD", "2025-12")

@@ -11,7 +11,9 @@ import pytest
 
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets
+from services.allocator.domain.charged import Charged, EarlierMonth, EarlierMonths
 from services.allocator.domain.drivers import Drivers, Measurement, Window
+from services.allocator.domain.rule_set import CHARGE_MONTH
 from services.allocator.loading import Bundle, load
 from shared.money import CONTEXT
 
@@ -23,13 +25,15 @@ name: docs
 effective_from: 2026-01
 basis: EffectiveCost
 cost_centers: centers.csv
-mappings: {{namespaces: namespaces.csv}}
+mappings: {{namespaces: namespaces.csv, moving: moving.csv}}
 rules:
   - {{id: own, assign: {{column: SubAccountId}}}}
 fallback: {{pool: {first}}}
 """
 FILES = {
     "centers.csv": "cost_center_id,name\n" + "".join(f"CC-{n}00,C{n}\n" for n in (1, 2, 3, 9)),
+    "moving.csv": "value,cost_center_id,valid_from,valid_to\nshop,CC-100,,2026-01-16\nshop,CC-300,2026-01-17,\n"
+    "search,CC-200,,\n",
     "namespaces.csv": "value,cost_center_id\nshop,CC-100\nsearch,CC-200\n",
 }
 JANUARY, DECEMBER = Window.of_month("2026-01"), Window.of_month("2025-12")
@@ -46,8 +50,17 @@ DRIVERS = Drivers.of(
 )
 
 
-def bucket(account: str | None, service: str, cluster: str, cost: str) -> Bucket:
-    values = ("USD", "P", "i-1", "P", service, "b", account, "Usage", None, cluster)
+DECEMBERS_LINES = EarlierMonth(
+    "run-12",
+    [
+        Charged(("USD", "P", "i-0", "P", "Amazon EKS", "b", None, "Usage", None), center, Decimal(cost), Decimal(cost))
+        for center, cost in (("CC-200", "75"), ("CC-300", "25"))
+    ],
+)
+
+
+def bucket(account: str | None, service: str, cluster: str, cost: str, month: str = "2026-01") -> Bucket:
+    values = ("USD", "P", "i-1", "P", service, "b", account, "Usage", None, cluster, month)
     return Bucket(values, Decimal(cost), Decimal(cost), 1)
 
 
@@ -73,10 +86,13 @@ def test_the_figures_below_an_example_are_what_comes_out(document: str, names: s
     shared = [
         bucket(None, "Amazon EKS", "east", f"{sign}400"), bucket(None, "Amazon VPC", "west", f"{sign}600"),
     ]  # fmt: skip
+    if "a refund of -1000.00 USD" in document:
+        shared = [bucket(None, "Amazon EKS", "east", "-1000", "2025-12")]
     loaded = load(Bundle(rule_set_of(document), FILES))
 
-    buckets = Buckets("2026-01", (*GRAIN, "tag:cluster"), DIRECT + shared)
-    lines = allocate(buckets, loaded.rule_set, loaded.cost_centers, DRIVERS)
+    buckets = Buckets("2026-01", (*GRAIN, "tag:cluster", CHARGE_MONTH), DIRECT + shared)
+    earlier = EarlierMonths({"2025-12": DECEMBERS_LINES})
+    lines = allocate(buckets, loaded.rule_set, loaded.cost_centers, DRIVERS, earlier)
 
     got: dict[str, Decimal] = defaultdict(Decimal)
     for line in lines:

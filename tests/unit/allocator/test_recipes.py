@@ -11,6 +11,7 @@ import pytest
 
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets
+from services.allocator.domain.charged import Charged, EarlierMonth, EarlierMonths
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.drivers import Drivers, Measurement, Window
 from services.allocator.domain.lines import Line, Share
@@ -86,7 +87,16 @@ def lines_of(recipe: Recipe) -> list[Line]:
     drivers = Drivers.of(
         (row["metric"], Measurement(row["subject"], Decimal(row["quantity"]), month)) for row in recipe.measured
     )
-    return allocate(Buckets("2026-01", dimensions, rows), loaded.rule_set, loaded.cost_centers, drivers)
+    costs = Buckets("2026-01", dimensions, rows)
+    return allocate(costs, loaded.rule_set, loaded.cost_centers, drivers, earlier_months(recipe))
+
+
+def earlier_months(recipe: Recipe) -> EarlierMonths:
+    months: dict[str, list[Charged]] = defaultdict(list)
+    for row in recipe.earlier:
+        values, cost, _, _ = bucket(row, GRAIN)
+        months[row["month"]].append(Charged(values, row["cost center"], cost, cost))
+    return EarlierMonths({month: EarlierMonth("run", charged) for month, charged in months.items()})
 
 
 def bucket(charge: Row, dimensions: tuple[str, ...]) -> Bucket:

@@ -9,10 +9,11 @@ from services.allocator.domain.division import Division, even
 from services.allocator.domain.methods.amounts import fixed_amounts, floor_and_variable, usage_rates
 from services.allocator.domain.methods.bounds import bounded
 from services.allocator.domain.methods.caps import capped
-from services.allocator.domain.methods.problems import CannotDivide, HoldsCredit, NothingToSplitBy
-from services.allocator.domain.methods.shares import ShareMethod, share_parts
+from services.allocator.domain.methods.problems import CannotDivide, HoldsCredit, NothingCharged, NothingToSplitBy
+from services.allocator.domain.methods.shares import ShareMethod, charged_parts, share_parts
 from services.allocator.domain.methods.targets import named_targets
 from services.allocator.domain.pool import (
+    AsCharged,
     ByDrivers,
     FixedAmount,
     FloorPlusVariable,
@@ -59,8 +60,20 @@ def _divided(method: Method, cell: Cell, when_zero: WhenZero) -> Division:
             return floor_and_variable(method, cell, inner)
         case UsageRate():
             return usage_rates(method, cell)
+        case AsCharged():
+            return _as_charged(method, cell, when_zero)
         case _:
             return _shared(method, cell, when_zero)
+
+
+def _as_charged(method: AsCharged, cell: Cell, when_zero: WhenZero) -> Division:
+    charged = cell.charged(method.where)
+    parts = list(charged_parts(method, charged or {}))
+    if any(part.weight for part in parts):
+        return Division.of("as_charged", parts)
+    if method.otherwise:
+        return _divided(method.otherwise, cell, when_zero)
+    return _nothing(method, when_zero, NothingCharged(cell, has_run=charged is not None))
 
 
 def _shared(method: ShareMethod, cell: Cell, when_zero: WhenZero) -> Division:
@@ -69,8 +82,13 @@ def _shared(method: ShareMethod, cell: Cell, when_zero: WhenZero) -> Division:
         division = Division.of(_NAMES[type(method).__name__], parts)
         bounds = method.bounds if isinstance(method, Proportional | ByDrivers) else None
         return bounded(division, bounds, cell) if bounds else division
+    return _nothing(method, when_zero, NothingToSplitBy(cell))
+
+
+def _nothing(method: Method, when_zero: WhenZero, error: CannotDivide) -> Division:
+    """What the policy says where there is nothing to split by."""
     if when_zero == "fail":
-        raise NothingToSplitBy(cell)
+        raise error
     if when_zero == "even":
         return Division.of("even", even(named_targets(method)))
     return Division.of(None, even([when_zero]))

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from services.allocator.domain.cell import Cell
 from services.allocator.domain.division import Division, Part
-from services.allocator.domain.methods.measured import HELD, owned, quantities
+from services.allocator.domain.methods.measured import HELD, find, owned
 from services.allocator.domain.methods.tiers import price
 from services.allocator.domain.pool import FixedAmount, FloorPlusVariable, Method, UsageRate
 from shared.money import CONTEXT, SCALE, from_units, total
@@ -57,11 +57,11 @@ def usage_rates(method: UsageRate, cell: Cell) -> Division:
     everything = Division.of("usage_rate", [Part(method.variance, Fraction(1), _leg(held))])
     if not held or cell.currency != method.currency:
         return everything
-    found = quantities(method.driver, cell)
+    found = find(method.driver, cell)
     if found is None:
         return Division.of("usage_rate", [HELD])
-    used = owned(found, method.targets, method.subjects)
-    parts = [part._replace(weight=price(part.weight, method.rates)) for part in used]
+    prices = {subject: price(quantity, method.rates) for subject, quantity in found.quantities.items()}
+    parts = list(owned(prices, [found], method.targets, method.subjects, cell))
     difference = held - sum((part.weight for part in parts), Fraction(0))
     if abs(difference) > PRICES_MAX * abs(held):
         return everything

@@ -28,6 +28,20 @@ class NothingToSplitBy(CannotDivide):
         )
 
 
+class NothingCharged(CannotDivide):
+    """A refund's charges are not known from an earlier month, and the pool's policy is to fail."""
+
+    def __init__(self, cell: Cell, *, has_run: bool) -> None:
+        super().__init__(
+            cell,
+            "nobody was charged for the like of it in the newest run of that month"
+            if has_run
+            else "that is no earlier month with an allocation run to split it by",
+            "say who takes it, otherwise: {method: proportional, targets: all} or when_zero: suspense"
+            + (", or partition_by less" if has_run else ""),
+        )
+
+
 class HoldsCredit(CannotDivide):
     """The pool adds up to a credit, and its policy is to fail."""
 

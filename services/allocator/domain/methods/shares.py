@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from fractions import Fraction
 
 from services.allocator.domain.cell import Cell
 from services.allocator.domain.division import Part, even
+from services.allocator.domain.lines import SUSPENSE_COST_CENTER
 from services.allocator.domain.methods.measured import driver_parts
-from services.allocator.domain.pool import ByDrivers, Even, FixedPercent, Proportional, Weighted
+from services.allocator.domain.pool import AsCharged, ByDrivers, Even, FixedPercent, Proportional, Weighted
+from services.allocator.domain.rule_set import SUSPENSE
 
 ShareMethod = Even | Weighted | FixedPercent | Proportional | ByDrivers
 
@@ -32,3 +36,14 @@ def share_parts(method: ShareMethod, cell: Cell) -> list[Part]:
             return [Part(target, max(Fraction(found.get(target.id, 0)), Fraction(0))) for target in targets]
         case ByDrivers():
             return driver_parts(method, cell)
+
+
+def charged_parts(method: AsCharged, charged: Mapping[str, Decimal]) -> Iterator[Part]:
+    """The weight of each cost center that was charged, of suspense, and of those that are no target any more."""
+    owners = {target.id: target for target in method.targets} | {SUSPENSE_COST_CENTER: SUSPENSE}
+    for cost_center, amount in charged.items():
+        weight = max(Fraction(amount), Fraction(0))
+        if cost_center in owners:
+            yield Part(owners[cost_center], weight)
+        else:
+            yield Part(SUSPENSE, weight, "unowned")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.allocator.domain.pool import (
+    AsCharged,
     ByDrivers,
     Even,
     FixedAmount,
@@ -14,13 +15,13 @@ from services.allocator.domain.pool import (
     UsageRate,
     Weighted,
 )
-from services.allocator.domain.rule_set import Target
+from services.allocator.domain.rule_set import SUSPENSE, Target
 
 
 def named_targets(method: Method) -> Targets:
     """The targets that a share method names: those that the policy `even` is about."""
     match method:
-        case Even(targets) | Proportional(targets) | ByDrivers(targets) | UsageRate(targets):
+        case Even(targets) | Proportional(targets) | ByDrivers(targets) | UsageRate(targets) | AsCharged(targets):
             return targets
         case Weighted(weights) | FixedPercent(weights):
             return tuple(target for target, _ in weights)
@@ -44,4 +45,6 @@ def takers(method: Method) -> Targets:
             others = [*takers(rest)]
         case FloorPlusVariable(floor=floor, variable=variable):
             others = [*takers(floor), *takers(variable)]
+        case AsCharged(otherwise=otherwise):
+            others = [SUSPENSE, *(takers(otherwise) if otherwise else ())]
     return (*named_targets(method), *(target for target in others if target))

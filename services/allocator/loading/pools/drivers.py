@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Items
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final, Literal, get_args
 
 from services.allocator.domain.pool import Driver, MissingDriver, Subjects, Tier
-from services.allocator.domain.rule_set import SUSPENSE
+from services.allocator.domain.rule_set import SUSPENSE, Target, Tenure
 from services.allocator.loading.numbers import decimal_of
 from services.allocator.loading.pools.words import read_positive, read_word
 from services.allocator.loading.targets import Known
@@ -57,17 +58,18 @@ def read_subjects(reader: Reader, known: Known) -> Subjects:
         return Subjects(known.owners)
     subjects.allow("mapping", "unowned")
     name = subjects.text("mapping", "name one of the mappings", "") or None
-    owners = known.owners
+    owners: Items[str, Target] = known.owners
+    dated: Items[str, tuple[Tenure, ...]] = {}
     if name is not None and name in known.mappings:
-        owners = known.owners_by(name, subjects.line("mapping"), reader.problems)
+        owners, dated = known.owners_by(name)
     elif name is not None:
         advice = reader.problems.suggestion(name, known.mappings, "declare it under mappings")
         reader.problems.add(subjects.line("mapping"), f"unknown mapping {name!r}", advice)
     unowned = subjects.text("unowned", "write unowned: suspense, ignore, CC-900 or pool:x", "suspense") or ""
     if unowned == "ignore":
-        return Subjects(owners, None)
+        return Subjects(owners, None, dated)
     place = known.place(unowned, subjects.line("unowned"), reader.problems)
-    return Subjects(owners, place or SUSPENSE)
+    return Subjects(owners, place or SUSPENSE, dated)
 
 
 def read_tiers(reader: Reader, key: str) -> tuple[Tier, ...]:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Literal, get_args
 
+from services.allocator.domain.buckets import GRAIN
+from services.allocator.domain.conditions import dimensions_of
 from services.allocator.domain.pool import (
+    AsCharged,
     Base,
     Bounds,
     ByDrivers,
@@ -22,7 +25,7 @@ from services.allocator.domain.pool import (
     Weighted,
     Weights,
 )
-from services.allocator.domain.rule_set import SUSPENSE, Basis
+from services.allocator.domain.rule_set import SUSPENSE, Basis, Target
 from services.allocator.loading.conditions import read_condition
 from services.allocator.loading.numbers import decimal_of
 from services.allocator.loading.pools.drivers import read_driver, read_drivers, read_rate, read_subjects, read_tiers
@@ -39,12 +42,15 @@ _FLOOR: Final = "write floor: {percent: 20, method: even, targets: all}"
 _VARIABLE: Final = "write variable: {method: driver, driver: vcpu-hours, targets: all}"
 _BASE: Final = (
     "write base: direct, base: direct_and_received, or base: {where: {column: ServiceName, equals: Amazon EKS}}, "
-    "also with basis: EffectiveCost"
+    "also with basis: EffectiveCost or cost: direct_and_received"
 )
 _RATE: Final = "write rate: 0.12, or rates: [{up_to: 100, rate: 0.12}, {rate: 0.1}]"
+_CHARGES: Final = "write where: {column: ChargeCategory, equals: Usage}"
+_OTHERWISE: Final = "write otherwise: {method: proportional, targets: all}"
 _COMBINE: Final[tuple[Literal["shares", "quantities"], ...]] = ("shares", "quantities")
 _BASES: Final[tuple[Basis, ...]] = get_args(Basis)
 _CHOSEN: Final = ("targets", "exclude")
+_COSTS: Final[tuple[Literal["direct", "direct_and_received"], ...]] = ("direct", "direct_and_received")
 _BOUNDED: Final = ("min_percent", "max_percent")
 
 
@@ -105,15 +111,18 @@ def _proportional(reader: Reader, known: Known) -> Method:
 def _base(reader: Reader, known: Known) -> Base:
     node = reader.node.items.get("base")
     if not isinstance(node, Mapping):
-        word = read_word(reader, "base", ("direct", "direct_and_received"), "direct")
+        word = read_word(reader, "base", _COSTS, _COSTS[0])
         return Base(received=word == "direct_and_received")
     base = Reader(node, reader.problems)
-    base.allow("where", "basis")
+    base.allow("cost", "where", "basis")
     if not node.items:
-        reader.problems.add(node.line, "base has neither where nor basis", _BASE)
+        reader.problems.add(node.line, "base has neither cost nor where nor basis", _BASE)
     where = base.mapping("where", _BASE)
+    received = read_word(base, "cost", _COSTS, _COSTS[0]) == "direct_and_received"
     basis = read_word(base, "basis", _BASES, _BASES[0]) if "basis" in node.items else None
-    return Base(where=read_condition(where, known.attributes) if where else None, basis=basis)
+    if received and basis:
+        reader.problems.add(base.line("basis"), "received cost is known in the rule set's basis only", "remove basis")
+    return Base(received, read_condition(where, known.attributes) if where else None, basis)
 
 
 def _driver(reader: Reader, known: Known) -> Method | None:
@@ -198,6 +207,18 @@ def _usage_rate(reader: Reader, known: Known) -> Method | None:
     return UsageRate(targets, driver, rates, currency, variance or SUSPENSE, subjects) if driver else None
 
 
+def _as_charged(reader: Reader, known: Known) -> Method:
+    """The targets are all cost centers, ended ones too: a refund goes to whoever paid."""
+    where = reader.mapping("where", _CHARGES)
+    condition = read_condition(where, known.attributes) if where else None
+    for name in sorted(set(dimensions_of(condition)) - set(GRAIN)):
+        message = f"{name.removeprefix('tag:')} is not known of the charges of earlier months, only what lines say"
+        reader.problems.add(reader.line("where"), message, f"use {', '.join(GRAIN[1:])}")
+    otherwise = _inner(reader, "otherwise", known, _OTHERWISE) if "otherwise" in reader.node.items else None
+    targets = tuple(Target("cost_center", name) for name in sorted(known.cost_centers))
+    return AsCharged(targets, condition, otherwise)
+
+
 METHODS: Final[dict[str, tuple[Callable[[Reader, Known], Method | None], tuple[str, ...]]]] = {
     "even": (_even, _CHOSEN),
     "fixed_percent": (_fixed_percent, ("targets", "residual")),
@@ -207,6 +228,7 @@ METHODS: Final[dict[str, tuple[Callable[[Reader, Known], Method | None], tuple[s
     "fixed_amount": (_fixed_amount, ("amounts", "currency", "rest")),
     "floor_plus_variable": (_floor_plus_variable, ("floor", "variable")),
     "usage_rate": (_usage_rate, (*_CHOSEN, "driver", "rate", "rates", "currency", "variance", "subjects")),
+    "as_charged": (_as_charged, ("where", "otherwise")),
 }
 """How each method is read, and the keys that have a meaning for it."""
 

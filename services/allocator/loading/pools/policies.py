@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from services.allocator.domain.bases import bases_of
 from services.allocator.domain.pool import (
+    AsCharged,
     ByDrivers,
     Cap,
     FixedAmount,
@@ -18,7 +18,7 @@ from services.allocator.domain.pool import (
     WhenNegative,
     WhenZero,
 )
-from services.allocator.domain.rule_set import CHARGE_DAY
+from services.allocator.domain.rule_set import CHARGE_DAY, CHARGE_MONTH
 from services.allocator.loading.conditions import read_dimension
 from services.allocator.loading.pools.targets import read_weights
 from services.allocator.loading.pools.words import read_currency, read_word
@@ -27,20 +27,28 @@ from shared.documents import Mapping, Reader, Sequence, Text
 from shared.focus.naming import column_problem
 
 KEYS: Final = ("when_zero", "when_negative", "partition_by", "cap", "detail")
+REFUNDED: Final = (
+    "InvoiceIssuerName", "ServiceProviderName", "ServiceName", "BillingAccountId", "SubAccountId", "ChargeCategory"
+)  # fmt: skip
+"""What a refund has in common with its charges, of what allocation lines say of them."""
+
 _CAP: Final = "write cap: {amounts: {CC-100: 1000}, currency: USD, spill: CC-900}"
 _PARTITION: Final = "write partition_by: [InvoiceId, {tag: cluster}, charge_day]"
 _ZERO: Final = "choose even, suspense, fail, or name a cost center or pool:x"
+_ZERO_CHARGED: Final = "write otherwise: {method: even, targets: all}, or when_zero: suspense"
 _NEGATIVE: Final = "choose mirror, suspense, fail, or name a cost center or pool:x"
 
 
 def read_pool(name: str, method: Method, reader: Reader, known: Known) -> Pool:
     """A pool of a method with its policies, those without a meaning refused."""
+    months = (CHARGE_MONTH,) if isinstance(method, AsCharged) else ()
     pool = Pool(
-        name, method, _partition_by(reader), _when_zero(reader, known), _when_negative(reader, known),
+        name, method, months + _partition_by(reader), _when_zero(reader, known), _when_negative(reader, known),
         _cap(reader, known), read_word(reader, "detail", ("keep", "collapse"), "keep") == "keep",
     )  # fmt: skip
     _refuse_policies_without_meaning(pool, reader)
     _refuse_amounts_of_parts(pool, reader)
+    _check_charges(pool, reader)
     return pool
 
 
@@ -53,6 +61,8 @@ def methods_in(method: Method) -> Iterator[Method]:
         case FloorPlusVariable(floor=floor, variable=variable):
             yield from methods_in(floor)
             yield from methods_in(variable)
+        case AsCharged(otherwise=otherwise) if otherwise:
+            yield from methods_in(otherwise)
 
 
 def _when_zero(reader: Reader, known: Known) -> WhenZero:
@@ -115,7 +125,7 @@ def _dimension(item: object, reader: Reader) -> str | None:
 def _refuse_policies_without_meaning(pool: Pool, reader: Reader) -> None:
     kinds = {type(one) for one in methods_in(pool.method)}
     name = reader.text("method", "", "")
-    if "when_zero" in reader.node.items and not kinds & {Proportional, ByDrivers}:
+    if "when_zero" in reader.node.items and not kinds & {Proportional, ByDrivers, AsCharged}:
         advice = "remove it: its weights are written down"
         reader.problems.add(reader.line("when_zero"), f"when_zero has no meaning for {name}", advice)
     if "when_negative" in reader.node.items and pool.when_negative == "mirror" and UsageRate in kinds:
@@ -124,7 +134,7 @@ def _refuse_policies_without_meaning(pool: Pool, reader: Reader) -> None:
 
 
 def _refuse_amounts_of_parts(pool: Pool, reader: Reader) -> None:
-    """Amounts are said of the whole pool, and received cost has no partition: neither can be split part by part."""
+    """Amounts are said of the whole pool, and can't be split part by part."""
     if not pool.partition_by:
         return
     line, problems = reader.line("partition_by"), reader.problems
@@ -133,6 +143,21 @@ def _refuse_amounts_of_parts(pool: Pool, reader: Reader) -> None:
         problems.add(line, f"{kind} says amounts of the whole pool, not of its parts", "remove partition_by")
     if pool.cap:
         problems.add(line, "a cap is an amount of the whole pool, not of its parts", "remove partition_by or the cap")
-    if any(base.received for base in bases_of(pool.method)):
-        advice = "remove partition_by, or use base: direct"
-        problems.add(line, "received cost does not tell parts apart: direct_and_received can't be partitioned", advice)
+
+
+def _check_charges(pool: Pool, reader: Reader) -> None:
+    """What tells the charges of a refund apart has to be on the lines of the earlier month, and the same there."""
+    problems = reader.problems
+    if any(isinstance(one, AsCharged) for one in methods_in(pool.method) if one is not pool.method):
+        advice = "give that part a pool of its own, and feed it"
+        problems.add(reader.node.line, "as_charged splits a whole pool, not a part of one", advice)
+    if not isinstance(pool.method, AsCharged):
+        return
+    if len(pool.partition_by) == 1:
+        advice = "write partition_by: [SubAccountId, ServiceName]"
+        problems.add(reader.node.line, "as_charged does not say which charges a refund is of", advice)
+    for name in sorted({*pool.partition_by} - {CHARGE_MONTH, *REFUNDED}):
+        message = f"a refund does not share {name.removeprefix('tag:')} with the lines of its charges"
+        problems.add(reader.line("partition_by"), message, f"use {', '.join(REFUNDED)}")
+    if pool.when_zero == "even":
+        problems.add(reader.line("when_zero"), "as_charged has no targets to split evenly over", _ZERO_CHARGED)

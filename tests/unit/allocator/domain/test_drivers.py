@@ -12,7 +12,7 @@ from services.allocator.domain.drivers import Drivers, Measurement, Window
 from services.allocator.domain.methods.problems import DriverMissing
 from services.allocator.domain.methods.tiers import price
 from services.allocator.domain.pool import Bounds, ByDrivers, Driver, Pool, Subjects, Tier
-from services.allocator.domain.rule_set import SUSPENSE
+from services.allocator.domain.rule_set import SUSPENSE, Tenure
 from tests.unit.allocator.domain.splitting import MONTH, bucket, cc, ccs, given, lines_of, measured, money
 
 ALL = ccs("A", "B", "C")
@@ -186,3 +186,80 @@ def test_windows_of_the_calendar_s_first_and_last_months_are_windows() -> None:
     assert str(Window.of_month("9999-12")) == "9999-12-01 to 9999-12-31"
     assert str(Window.of_month("0001-01")) == "0001-01-01 to 0001-01-31"
     assert Window.of_day("9999-12-31").end == Window.of_month("9999-12").end
+
+
+MOVES = {"web": (Tenure("A", last="2026-01-16"), Tenure("B", "2026-01-17"))}
+
+
+def moving(driver: Driver = CPU, dated: Any = MOVES, targets: Any = ALL, unowned: Any = SUSPENSE, **more: Any) -> Any:
+    return by(driver, targets=targets, subjects=Subjects({"db": cc("C")}, unowned, dated), **more)
+
+
+def test_a_subject_that_moves_is_its_owners_by_the_days_that_a_measurement_overlaps() -> None:
+    drivers = Drivers.of(measured("cpu", web=31, db=9))
+
+    assert given(moving(), [bucket(None, "40")], drivers) == money(A="16", B="15", C="9")
+    assert given(moving(targets=ccs("B", "C")), [bucket(None, "24")], drivers) == money(B="15", C="9")
+
+
+def test_what_was_measured_by_day_is_the_owners_of_that_day() -> None:
+    days = {"2026-01-16": 5, "2026-01-17": 2, "2026-01-31": 1}
+    drivers = Drivers.of(one for day, n in days.items() for one in measured("cpu", Window.of_day(day), web=n))
+
+    assert given(moving(), [bucket(None, "8")], drivers) == money(A="5", B="3")
+
+
+def test_a_day_without_an_owner_is_nobodys() -> None:
+    gap = {"web": (Tenure("A", last="2026-01-10"), Tenure("B", "2026-01-21"))}
+    drivers = Drivers.of(measured("cpu", web=31))
+
+    assert given(moving(dated=gap), [bucket(None, "31")], drivers) == {"A": 10, "B": 11, ("SUSPENSE", "unowned"): 10}
+    assert given(moving(dated=gap, unowned=None), [bucket(None, "21")], drivers) == money(A="10", B="11")
+
+
+def test_levels_count_by_the_days_of_each_owner() -> None:
+    """9 heads until the 16th, 3 from the 17th on: 144 and 45 head days."""
+    before, after = (
+        Window(MONTH.start, Window.of_day("2026-01-17").start),
+        Window(Window.of_day("2026-01-17").start, MONTH.end),
+    )
+    drivers = Drivers.of([*measured("heads", before, web=9), *measured("heads", after, web=3)])
+    heads = Driver("heads", aggregate="average")
+
+    assert given(moving(heads), [bucket(None, "189")], drivers) == money(A="144", B="45")
+
+
+def test_last_known_quantities_stand_in_for_each_day_alike() -> None:
+    drivers = Drivers.of(measured("cpu", DECEMBER, web=4))
+
+    assert given(moving(Driver("cpu", last_known_days=31)), [bucket(None, "31")], drivers) == money(A="16", B="15")
+
+
+def test_tiers_price_the_subject_and_its_owners_share_that() -> None:
+    tiers = (Tier(Decimal(10), Decimal(3)), Tier(None, Decimal(1)))
+    drivers = Drivers.of(measured("cpu", web=31, db=3))
+
+    assert given(moving(tiers=tiers), [bucket(None, "620")], drivers) == money(
+        A=str(Fraction(51, 60) * 620 * 16 / 31), B=str(Fraction(51, 60) * 620 * 15 / 31), C="93"
+    )
+
+
+def test_a_pool_that_is_split_by_day_asks_for_the_owner_of_the_day() -> None:
+    drivers = Drivers.of([*measured("cpu", web=31), *measured("cpu", db=31)])
+    method = ByDrivers(ALL, (CPU,), subjects=Subjects({"db": cc("C")}, SUSPENSE, MOVES))
+    rows = [bucket(None, "10", day="2026-01-16"), bucket(None, "4", day="2026-01-17")]
+
+    assert given([Pool("p", method, ("charge_day",))], rows, drivers) == money(A="5", B="2", C="7")
+
+
+def test_several_drivers_find_the_owners_of_each_by_itself_or_of_their_sum() -> None:
+    first = Window.of_day("2026-01-01")
+    drivers = Drivers.of([*measured("cpu", first, web=3, db=1), *measured("gb", web=31, db=31)])
+    two = (Driver("cpu"), Driver("gb"))
+    subjects = Subjects({"db": cc("C")}, SUSPENSE, MOVES)
+
+    shares = [Pool("p", ByDrivers(ALL, two, "shares", subjects))]
+    quantities = [Pool("p", ByDrivers(ALL, two, "quantities", subjects))]
+
+    assert given(shares, [bucket(None, "1240")], drivers) == money(A="625", B="150", C="465")
+    assert given(quantities, [bucket(None, "66")], drivers) == money(A="19", B="15", C="32")

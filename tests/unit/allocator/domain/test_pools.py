@@ -12,10 +12,12 @@ from services.allocator.domain.buckets import Buckets, DimensionMissing
 from services.allocator.domain.conservation import ConservationBroken, Tally, check_conservation
 from services.allocator.domain.lines import Line, Share
 from services.allocator.domain.methods import NothingToSplitBy
-from services.allocator.domain.pool import Even, FixedPercent, Pool, Proportional, Weighted
+from services.allocator.domain.pool import Base, Even, FixedPercent, Pool, Proportional, Weighted
 from services.allocator.domain.pools import PoolCycle, stages
 from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet
-from tests.unit.allocator.domain.splitting import CENTERS, DIMENSIONS, bucket, cc, pool_of, split
+from tests.unit.allocator.domain.splitting import CENTERS, DIMENSIONS, bucket, cc, ccs, given, lines_of, pool_of, split
+
+CENTERS_ALL = ccs(*CENTERS)
 
 
 def billed(lines: dict[tuple[str, tuple[str, ...]], Line]) -> dict[str, str]:
@@ -126,3 +128,33 @@ def test_a_lost_unit_is_noticed_and_named() -> None:
         check_conservation(buckets, Tally(), [short])
 
     assert error.value.cost_out[0] == Decimal("0.999999999999999999")
+
+
+def test_received_cost_counts_in_the_part_of_its_charges_through_pools_that_drop_their_detail() -> None:
+    """The late pool splits x by A's own 1 and the 3 that B received of x, and y by C's 15 and the 5 of B."""
+    first = Pool("first", Weighted(((pool_of("hub"), Decimal(1)),)), keep_detail=False)
+    hub = Pool("hub", Weighted(((cc("B"), Decimal(1)), (pool_of("late"), Decimal(1)))), keep_detail=False)
+    late = Pool("late", Proportional(CENTERS_ALL, Base(received=True)), ("tag:cluster", "charge_day"))
+    rows = [
+        bucket("A", "1", cluster="x", day="2026-01-01"), bucket(None, "6", cluster="x", day="2026-01-01"),
+        bucket(None, "10", cluster="y", day="2026-01-02"), bucket("C", "15", cluster="y", day="2026-01-02"),
+    ]  # fmt: skip
+
+    lines = lines_of([first, hub, late], rows)
+
+    shared = {(one.cost_center, one.flow.path, one.flow.partition): one.billed_cost for one in lines if one.flow.path}
+    way, x, y = ("first", "hub", "late"), ("tag:cluster", "x"), ("tag:cluster", "y")
+    by_day = (("charge_day", "2026-01-01"), ("charge_day", "2026-01-02"))
+    assert shared == {
+        ("B", ("first", "hub"), ()): 8,
+        ("A", way, (by_day[0], x)): Decimal("0.75"), ("B", way, (by_day[0], x)): Decimal("2.25"),
+        ("B", way, (by_day[1], y)): Decimal("1.25"), ("C", way, (by_day[1], y)): Decimal("3.75"),
+    }  # fmt: skip
+
+
+def test_received_cost_of_other_charges_does_not_count() -> None:
+    hub = Pool("hub", Weighted(((cc("B"), Decimal(1)), (pool_of("late"), Decimal(1)))))
+    late = Pool("late", Proportional(CENTERS_ALL, Base(True, Leaf("ServiceName", "in", ("net",)))))
+    rows = [bucket("A", "1", service="net"), bucket(None, "2", service="net"), bucket(None, "98", service="other")]
+
+    assert given([hub, late], rows) == {"A": 25, "B": 75}

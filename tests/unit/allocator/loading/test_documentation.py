@@ -20,7 +20,7 @@ from services.allocator.loading.pools.methods import METHODS
 from services.allocator.loading.pools.policies import KEYS as POLICIES
 from tests.unit.allocator.loading.test_assignments import OVERRIDDEN
 from tests.unit.allocator.loading.test_errors import DOCUMENT
-from tests.unit.allocator.loading.test_pools import AMOUNTS, CPU, EVEN, RATE, bundle, said
+from tests.unit.allocator.loading.test_pools import AMOUNTS, CHARGED, CPU, EVEN, RATE, bundle, said
 from tests.unit.allocator.recipes import recipes
 from tests.unit.allocator.test_documented_pools import EXAMPLES as POOLS
 from tests.unit.allocator.test_documented_pools import rule_set_of
@@ -126,6 +126,7 @@ WRONG_POOLS = (
     "method: weighted, targets: {CC-1: -1}", "method: weighted, targets: {CC-1: x}", f"{EVEN}, base: direct",
     f"{EVEN}, partitionby: [InvoiceId]", f"{EVEN}, partition_by: InvoiceId", f"{EVEN}, partition_by: []",
     f"{EVEN}, partition_by: [{{tags: a}}]", f"{EVEN}, detail: drop", f"{EVEN}, when_negative: 'to all'",
+    "method: as_charged", f"{CHARGED}, targets: all", f"{CHARGED}, otherwise: even", f"{CHARGED}, where: {{}}",
     f"{BASED} cost", f"{BASED} {{}}", f"{BASED} {{basis: ListCost}}",
     f"{BASED} {{where: {{tag: a}}}}", f"{BASED} direct, min_percent: 101",
     f"{BASED} direct, when_zero: 'to all'", f"{CAP} {{amounts: {{CC-1: 5}}, currency: USD}}",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.allocator.domain.pool import (
+    AsCharged,
     Base,
     Bounds,
     ByDrivers,
@@ -23,7 +24,7 @@ from services.allocator.domain.pool import (
     Tier,
     UsageRate,
 )
-from services.allocator.domain.rule_set import SUSPENSE, Leaf, RuleSet, Target
+from services.allocator.domain.rule_set import SUSPENSE, Leaf, RuleSet, Target, Tenure
 from services.allocator.loading import Bundle, check, load
 
 CENTERS = "cost_center_id,name,owner\nCC-1,One,ann\nCC-2,Two,bob\nCC-3,Three,cid\n"
@@ -59,6 +60,7 @@ def said(keys: str) -> list[str]:
 EVEN = "method: even, targets: all"
 CPU = "method: driver, targets: all, driver: cpu"
 RATE = "method: usage_rate, targets: all, driver: cpu, currency: USD, variance: CC-3"
+CHARGED = "method: as_charged, partition_by: [SubAccountId]"
 AMOUNTS = "method: fixed_amount, amounts: {CC-1: 500}, currency: USD"
 
 
@@ -96,6 +98,17 @@ def test_subjects_that_nobody_owns_are_held_or_ignored() -> None:
     ]  # fmt: skip
 
 
+def test_subjects_may_change_their_owner_by_day() -> None:
+    files = {"centers.csv": CENTERS, "spaces.csv": "value,cost_center_id,valid_from,valid_to\nweb,CC-1,,2026-01-16\n"
+             "web,CC-2,2026-01-17,\ndb,CC-2,,\n"}  # fmt: skip
+    document = HEAD + f"  - {{id: p, {CPU}, subjects: {{mapping: spaces}}}}\n"
+
+    (found,) = load(Bundle(document, files)).rule_set.pools
+
+    moves = (Tenure("CC-1", last="2026-01-16"), Tenure("CC-2", "2026-01-17"))
+    assert found.method == ByDrivers(ALL, (Driver("cpu"),), subjects=Subjects({"db": TWO}, dated={"web": moves}))
+
+
 def test_amounts_with_a_rest_and_a_floor_with_a_variable_part() -> None:
     floor = "floor: {percent: 20, method: even, targets: [CC-1]}, variable: {method: proportional, targets: all}"
     rest = f"rest: {{method: floor_plus_variable, {floor}}}"
@@ -114,9 +127,23 @@ def test_rates_flat_and_graduated() -> None:
     assert graduated.method.rates == (Tier(Decimal(5), Decimal(2)), Tier(None, Decimal(1)))  # type: ignore[union-attr]
 
 
+def test_refunds_are_split_by_the_month_of_the_charge_to_whoever_had_it() -> None:
+    refunds = pool(
+        f"{CHARGED}, where: {{column: ChargeCategory, equals: Usage}}, otherwise: {{{EVEN}}}, when_zero: CC-1"
+    )
+
+    assert refunds.partition_by == ("charge_month", "SubAccountId")
+    assert refunds.method == AsCharged(ALL, Leaf("ChargeCategory", "in", ("Usage",)), Even(ALL))
+    assert refunds.when_zero == ONE
+
+
 def test_bases() -> None:
     forms = {
         "direct": Base(), "direct_and_received": Base(received=True),
+        "{cost: direct_and_received}": Base(received=True),
+        "{cost: direct_and_received, where: {column: ServiceName, equals: EKS}}": Base(
+            True, Leaf("ServiceName", "in", ("EKS",))
+        ),
         "{where: {column: ServiceName, equals: EKS}}": Base(where=Leaf("ServiceName", "in", ("EKS",))),
         "{basis: EffectiveCost}": Base(basis="EffectiveCost"),
         "{basis: BilledCost, where: {tag: a, equals: b}}": Base(where=Leaf("tag:a", "in", ("b",)), basis="BilledCost"),
@@ -180,8 +207,8 @@ def test_policies() -> None:
         (f"{CPU}, min_percent: 30, max_percent: 20", "min_percent is above max_percent"),
         (f"{CPU}, max_percent: 101", "max_percent is above 100"),
         ("method: proportional, targets: all, base: received", "unknown base 'received'; choose direct, "),
-        ("method: proportional, targets: all, base: {column: ServiceName}", "unknown key 'column'; use only where"),
-        ("method: proportional, targets: all, base: {}", "base has neither where nor basis"),
+        ("method: proportional, targets: all, base: {column: ServiceName}", "unknown key 'column'; use only cost"),
+        ("method: proportional, targets: all, base: {}", "base has neither cost nor where nor basis"),
         ("method: proportional, targets: all, base: {basis: ListCost}", "unknown basis 'ListCost'; choose Billed"),
         ('method: proportional, targets: ["pool:other"]', "pool other has no direct cost"),
         (AMOUNTS, "rest is missing; write rest: {method: even, targets: all}"),
@@ -204,11 +231,23 @@ def test_policies() -> None:
         (f"{EVEN}, when_negative: even", "'even' is no policy and no cost center; choose mirror"),
         (f"{CPU}, when_zero: split", "'split' is no policy and no cost center; choose even"),
         (f"{EVEN}, detail: drop", "unknown detail 'drop'; choose keep, collapse"),
+        ("method: as_charged", "as_charged does not say which charges a refund is of"),
+        ("method: as_charged, partition_by: [InvoiceId]", "a refund does not share InvoiceId with the lines of its"),
+        ("method: as_charged, partition_by: [{tag: team}]", "a refund does not share team with the lines of its"),
+        (f"{CHARGED}, where: {{column: ResourceId, equals: r}}", "ResourceId is not known of the charges of earlier"),
+        (f"{CHARGED}, when_zero: even", "as_charged has no targets to split evenly over"),
+        (f"{CHARGED}, targets: all", "targets has no meaning for as_charged"),
+        (f"{CHARGED}, otherwise: {{method: as_charged}}", "as_charged splits a whole pool, not a part of one"),
+        (f"{CHARGED}, otherwise: {{{RATE}, rate: 1}}", "usage_rate says amounts of the whole pool"),
+        (f"{CHARGED}, otherwise: even", "otherwise is not a mapping"),
         (f"{EVEN}, partition_by: InvoiceId", "partition_by is not a list"),
         (f"{EVEN}, partition_by: [InvoceId]", "unknown column 'InvoceId'; did you mean InvoiceId?"),
         (f"{EVEN}, partition_by: [[InvoiceId]]", "a dimension is not a name"),
         (f"{EVEN}, partition_by: [InvoiceId, {{column: InvoiceId}}]", "partition_by names a dimension twice"),
-        ("method: proportional, targets: all, base: direct_and_received, partition_by: [RegionId]", "received"),
+        (
+            "method: proportional, targets: all, base: {cost: direct_and_received, basis: BilledCost}",
+            "received cost is known in the rule set's basis only",
+        ),
         (f"{EVEN}, cap: {{amounts: {{CC-1: 5}}, currency: USD}}", "spill is missing; write cap:"),
         (f"{EVEN}, cap: {{amounts: {{CC-1: 5}}, currency: USD, spill: CC-1}}", "CC-1 is capped itself"),
         (f"{EVEN}, cap: {{amounts: {{CC-1: 5}}, currency: USD, spill: CC-2}}, partition_by: [RegionId]", "a cap is an"),

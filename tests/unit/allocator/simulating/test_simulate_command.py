@@ -114,6 +114,38 @@ def test_drivers_are_what_if_too(archive: Path, tmp_path: Path) -> None:
     assert "can't be read" in broken.stderr
 
 
+CHARGED = "as_charged, partition_by: [SubAccountId]"
+LINES = (
+    "billing_period,run_id,cost_center,currency,billed_cost,effective_cost,issuer,invoice_id,service_provider,"
+    "service_name,billing_account_id,sub_account_id,charge_category,charge_class\r\n"
+    "2025-12,r,A,USD,1.5,30,P,i-0,P,network,payer,,Usage,\r\n2025-12,r,B,USD,0,10,P,i-0,P,network,payer,,Usage,\r\n"
+)
+
+
+def test_refunds_are_split_by_the_lines_of_earlier_months(tmp_path: Path) -> None:
+    refund = charge("-8", ServiceName="network", ChargeClass="Correction", day="2025-12-24") | {
+        "billing_period": PERIOD
+    }
+    archive = write_archive(tmp_path / "archive", [refund])
+    lines = tmp_path / "2025-12.csv"
+    lines.write_text(LINES)
+
+    found = json.loads(simulate(archive, tmp_path, "--earlier", str(lines), "--json", after=CHARGED).stdout)
+    assert [(one["cost_center"], one["after"]) for one in found["cost_centers"]] == [("A", "-6"), ("B", "-2")]
+
+    without = simulate(archive, tmp_path, after=CHARGED)
+    assert (without.exit_code, "no earlier month with an allocation run" in without.stderr) == (3, True)
+    for content, words in (
+        ("cost_center\nA\n", "has no column billing_period"),
+        (LINES.replace("1.5", "1,5"), "line 2: not as many cells as the header"),
+        (LINES.replace("1.5", "1e5"), "line 2: billed_cost '1e5' is no amount"),
+        (None, "can't be read"),
+    ):
+        lines.write_text(content) if content else lines.unlink()
+        refused = simulate(archive, tmp_path, "--earlier", str(lines), after=CHARGED)
+        assert (refused.exit_code, words in refused.stderr.replace("\n", " ")) == (2, True), refused.stderr
+
+
 def test_a_move_takes_cost_from_its_day_on(tmp_path: Path) -> None:
     rows = [charge("3", tags={"team": "A"}, day="2026-01-16"), charge("5", tags={"team": "A"}, day="2026-01-17")]
     archive = write_archive(tmp_path / "archive", rows)
