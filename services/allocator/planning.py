@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
@@ -55,6 +55,11 @@ class Inputs:
     measured: Measured | None = None
 
     @property
+    def drivers(self) -> Drivers:
+        """The measurements; none if the rules look at none."""
+        return self.measured.drivers if self.measured else NO_DRIVERS
+
+    @property
     def digest(self) -> str:
         """Equal for runs that must have equal results."""
         key: list[object] = [
@@ -90,16 +95,29 @@ class NothingToDo:
     """The newest run was made from the same inputs."""
 
 
-async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | NothingToDo:
-    """Decide about a run of a period that is not closed, on one snapshot of the tables."""
-    period = await records.period(conn, billing_period)
+async def plan(
+    conn: AsyncConnection, billing_period: str, known: Callable[[Inputs], Plan | None]
+) -> Plan | Waiting | NothingToDo:
+    """Decide about a run of a period that is not closed, on one snapshot of the tables.
+
+    Args:
+        known: finds the plan of a run by exactly these inputs, if one was made before.
+    """
     version = await rule_sets.in_force(conn, billing_period)
     if version is None:
         return Waiting(f"no rule set applies to {billing_period}: apply one whose effective_from is not later")
+    return await plan_by(conn, billing_period, await load_version(conn, version), known)
+
+
+async def plan_by(
+    conn: AsyncConnection, billing_period: str, loaded: LoadedRuleSet,
+    known: Callable[[Inputs], Plan | None] = lambda _: None,
+) -> Plan | Waiting | NothingToDo:  # fmt: skip
+    """Decide about a run by any rule set, in force or not."""
+    period = await records.period(conn, billing_period)
     deliveries = _deliveries(await records.all_deliveries(conn), period, billing_period)
     if isinstance(deliveries, Waiting):
         return deliveries
-    loaded = await load_version(conn, version)
     row = await lenses.covering(conn, dimensions_used(loaded.rule_set))
     if row is None:
         return Waiting("the dimensions that the rules use are not collected yet")
@@ -112,18 +130,18 @@ async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | N
         row.lens, tuple(sorted(delivery.delivery_id for delivery in deliveries)),
         await measured_for(conn, loaded.rule_set, billing_period),
     )  # fmt: skip
-    return await _unless_made(conn, inputs, deliveries)
+    return await _unless_made(conn, inputs, deliveries, known)
 
 
 async def _unless_made(
-    conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]
+    conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery], known: Callable[[Inputs], Plan | None]
 ) -> Plan | Waiting | NothingToDo:
     latest = await allocations.latest_run(conn, inputs.billing_period)
     if latest is not None and latest[0] == inputs.digest:
         return NothingToDo()
     if latest is not None and inputs.close_id and decode(AllocationRun, latest[1]).close_id == inputs.close_id:
         return NothingToDo()
-    return await with_costs(conn, inputs, deliveries)
+    return known(inputs) or await with_costs(conn, inputs, deliveries)
 
 
 async def with_costs(conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]) -> Plan | Waiting:
