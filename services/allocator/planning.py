@@ -9,25 +9,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final, Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.allocator.domain.buckets import Bucket, Buckets
+from services.allocator.domain.buckets import Buckets, sums_by
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers, Window
 from services.allocator.domain.metrics_used import metrics_used
 from services.allocator.domain.rule_set import RuleSet
-from services.allocator.lens import Lens
+from services.allocator.lens import CURRENCY, Lens
 from services.allocator.loading import LoadedRuleSet, load
 from services.allocator.store import allocations, buckets, drivers, lenses, progress, records, rule_sets
 from services.allocator.store.progress import Sums
 from shared.events import AllocationRun, Delivery, Period, decode
-from shared.money import CONTEXT, text
+from shared.money import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +145,13 @@ async def _unless_made(
 async def with_costs(conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]) -> Plan | Waiting:
     """Read the buckets; they must hold exactly what the deliveries say."""
     rows = await buckets.of_period(conn, inputs.lens.lens_id, inputs.billing_period)
-    costs = _costs(rows)
+    found = Buckets(inputs.billing_period, inputs.lens.dimensions, rows)
+    costs: dict[str, Sums] = {currency or "": sums for (currency,), sums in sums_by(found, [CURRENCY]).items()}
     said = progress.published(deliveries, inputs.billing_period)
     if costs != said:
-        have, wanted = (sum(sums[0] for sums in found.values()) for found in (costs, said))
+        have, wanted = (sum(sums[0] for sums in both.values()) for both in (costs, said))
         return Waiting(f"{have} events are in, {wanted} belong to the deliveries: another delivery is still arriving")
-    return Plan(inputs, Buckets(inputs.billing_period, inputs.lens.dimensions, rows), costs)
+    return Plan(inputs, found, costs)
 
 
 async def drivers_for(conn: AsyncConnection, rule_set: RuleSet, billing_period: str) -> Drivers:
@@ -184,17 +183,6 @@ def _deliveries(known: Sequence[Delivery], period: Period | None, billing_period
     if lacking:
         return Waiting(f"the record of delivery {lacking[0]}, which the close names, has not arrived")
     return [delivery for delivery in known if delivery.delivery_id in set(period.deliveries)]
-
-
-def _costs(rows: Sequence[Bucket]) -> dict[str, Sums]:
-    """Events and cost by currency, which is the first of a bucket's values."""
-    sums: dict[str, Sums] = defaultdict(lambda: (0, Decimal(0), Decimal(0)))
-    add = CONTEXT.add
-    for values, billed_cost, effective_cost, events in rows:
-        currency = values[0] or ""
-        count, billed, effective = sums[currency]
-        sums[currency] = (count + events, add(billed, billed_cost), add(effective, effective_cost))
-    return dict(sums)
 
 
 async def load_version(conn: AsyncConnection, version: str) -> LoadedRuleSet:

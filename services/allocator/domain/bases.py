@@ -50,21 +50,16 @@ class Bases:
     """Direct cost by cost center in each basis that a pool looks at, and what pools have given so far."""
 
     def __init__(self, rule_set: RuleSet, buckets: Buckets) -> None:
-        self._basis, self._dimensions = rule_set.basis, base_dimensions(rule_set.pools)
-        self._pick = projection(buckets.dimensions, self._dimensions)
+        self._basis, self.dimensions = rule_set.basis, base_dimensions(rule_set.pools)
+        projection(buckets.dimensions, self.dimensions)  # or one is missing
         bases = {base.basis or self._basis for pool in rule_set.pools for base in bases_of(pool.method)}
         self._direct: dict[Basis, dict[tuple[str, Values], Decimal]] = {basis: {} for basis in bases}
         self._received: dict[str, Cost] = defaultdict(dict)
         self._asked: dict[tuple[Basis, Condition | None, tuple[str, ...]], dict[Values, Cost]] = {}
 
-    @property
-    def wanted(self) -> bool:
-        """Whether any pool looks at direct cost."""
-        return bool(self._dimensions)
-
     def add_direct(self, cost_center: str, values: Values, billed: Decimal, effective: Decimal) -> None:
-        """Count what a rule gave to a cost center of one bucket."""
-        key = (cost_center, self._pick(values))
+        """Count what a rule gave to a cost center; `values` are those of `dimensions`."""
+        key = (cost_center, values)
         for basis, direct in self._direct.items():
             direct[key] = CONTEXT.add(direct.get(key, ZERO), billed if basis == "BilledCost" else effective)
 
@@ -88,9 +83,9 @@ class Bases:
         return both
 
     def _answer(self, basis: Basis, where: Condition | None, names: tuple[str, ...]) -> dict[Values, Cost]:
-        position = {name: i for i, name in enumerate(self._dimensions)}
+        position = {name: i for i, name in enumerate(self.dimensions)}
         passes = compile_condition(where, position) if where else None
-        pick = projection(self._dimensions, names)
+        pick = projection(self.dimensions, names)
         found: dict[Values, Cost] = defaultdict(dict)
         for (cost_center, values), amount in self._direct[basis].items():
             if passes is None or passes(values):
