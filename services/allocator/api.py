@@ -19,7 +19,7 @@ from services.allocator.driver_api import add_driver_routes
 from services.allocator.key_figures import key_figures
 from services.allocator.loading import Bundle, RuleSetInvalid, check
 from services.allocator.store import allocations, requests, rule_sets
-from services.allocator.trying import NotConserved
+from services.allocator.trying import NotConserved, TriedPlans
 from shared.events import AllocationRun, decode
 from shared.http import PERIOD, ApiError
 
@@ -53,9 +53,9 @@ class Application(BundleBody):
     approved_by: Person
 
 
-def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
-    """Add the allocator's routes."""
-    _rule_set_routes(api, engine, prefix)
+def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str, tried: TriedPlans) -> None:
+    """Add the allocator's routes; `tried` takes what trials of applied rule sets leave to runs."""
+    _rule_set_routes(api, engine, prefix, tried)
     add_driver_routes(api, engine, prefix)
 
     @api.get("/v1/allocations", tags=["allocations"])
@@ -104,7 +104,7 @@ def _refusal(error: ApproverIsAuthor | RuleSetInvalid | NotConserved) -> ApiErro
             return ApiError(422, error.code, str(error))
 
 
-def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
+def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str, tried: TriedPlans) -> None:
     @api.post("/v1/rule-sets/check", tags=["rule sets"])
     async def check_rule_set(body: BundleBody) -> dict[str, Any]:
         """Check a rule set without applying it."""
@@ -124,7 +124,7 @@ def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str) -> None:
         a driver: their last allocations stay until it can.
         """
         try:
-            applied = await apply(engine, prefix, body.bundle(), body.applied_by, body.approved_by)
+            applied = await apply(engine, prefix, body.bundle(), body.applied_by, body.approved_by, tried)
         except (ApproverIsAuthor, RuleSetInvalid, NotConserved) as error:
             raise _refusal(error) from None
         loaded, rules = applied.loaded, applied.loaded.rule_set

@@ -14,7 +14,7 @@ from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.loading import Bundle, LoadedRuleSet, load
 from services.allocator.store import lenses, requests, rule_sets
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
-from services.allocator.trying import Held, try_on_open_months
+from services.allocator.trying import Held, TriedPlans, try_on_open_months
 from shared.database import lock_transaction
 from shared.outbox import enqueue
 
@@ -27,10 +27,15 @@ class Applied:
     held: Sequence[Held]
 
 
-async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: str, approved_by: str) -> Applied:
+async def apply(
+    engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: str, approved_by: str, tried: TriedPlans
+) -> Applied:
     """Check and try a bundle, keep and publish it, have its dimensions collected, and ask for new runs.
 
     Applying what is applied already publishes nothing new and makes it the newest again.
+
+    Args:
+        tried: where what the trial found is left for the runs.
 
     Raises:
         ApproverIsAuthor: if one person would do both.
@@ -39,7 +44,7 @@ async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: st
     """
     check_two_people(applied_by, approved_by)
     loaded = await asyncio.to_thread(load, bundle)
-    held = await try_on_open_months(engine, loaded)
+    trial = await try_on_open_months(engine, loaded)
     async with engine.begin() as conn:
         await lock_transaction(conn, SERVICE, "rule sets")
         known = await rule_sets.bundle(conn, loaded.version) is not None
@@ -51,4 +56,5 @@ async def apply(engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: st
         await enqueue(conn, STREAM_TABLES.outbox, out)
         await lenses.ensure(conn, dimensions_used(loaded.rule_set))
         await requests.add_all_with_cost(conn, loaded.rule_set.effective_from)
-    return Applied(loaded, held)
+    tried.leave(trial)
+    return Applied(loaded, trial.held)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
+from services.allocator.domain.buckets import GRAIN, Buckets, sums_by
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.lines import Line
 from services.allocator.domain.rule_set import RuleSet
@@ -68,17 +68,13 @@ def tag_sums(buckets: Buckets, rule_set: RuleSet) -> list[dict[str, str]]:
     names = [name for name in dimensions_used(rule_set) if name.startswith(_TAG)]
     if not names:
         return []
-    pick, plus = projection(buckets.dimensions, (GRAIN[0], *names)), CONTEXT.add
     billed_basis = rule_set.basis == "BilledCost"
-    combined: dict[Values, Decimal] = {}
-    for values, billed, effective, _ in buckets.rows:
-        key = pick(values)
-        combined[key] = plus(combined.get(key, ZERO), billed if billed_basis else effective)
     sums: dict[tuple[str, str], Decimal] = {}
-    for (currency, *tags), cost in combined.items():
+    for (currency, *tags), (_, billed, effective) in sums_by(buckets, (GRAIN[0], *names)).items():
+        cost = billed if billed_basis else effective
         for name, value in zip(names, tags, strict=True):
             before = sums.get((name, currency or ""), ZERO)
-            sums[name, currency or ""] = before if value is None else plus(before, cost)
+            sums[name, currency or ""] = before if value is None else CONTEXT.add(before, cost)
     return [
         {"tag": name.removeprefix(_TAG), "currency": currency, "cost": text(cost)}
         for (name, currency), cost in sorted(sums.items())

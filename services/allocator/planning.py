@@ -9,27 +9,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final, Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.allocator.domain.buckets import Bucket, Buckets
+from services.allocator.domain.buckets import Buckets, sums_by
 from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers, Window
 from services.allocator.domain.metrics_used import metrics_used
 from services.allocator.domain.rule_set import RuleSet
 from services.allocator.earlier_months import Runs, charged_in, runs_before
-from services.allocator.lens import Lens
+from services.allocator.lens import CURRENCY, Lens
 from services.allocator.loading import LoadedRuleSet, load
 from services.allocator.store import allocations, buckets, drivers, lenses, progress, records, rule_sets
 from services.allocator.store.progress import Sums
 from shared.events import AllocationRun, Delivery, Period, decode
-from shared.money import CONTEXT, text
+from shared.money import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,11 @@ class Inputs:
     deliveries: tuple[str, ...]
     measured: Measured | None = None
     runs_before: Runs | None = None
+
+    @property
+    def drivers(self) -> Drivers:
+        """The measurements; none if the rules look at none."""
+        return self.measured.drivers if self.measured else NO_DRIVERS
 
     @property
     def digest(self) -> str:
@@ -96,16 +99,29 @@ class NothingToDo:
     """The newest run was made from the same inputs."""
 
 
-async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | NothingToDo:
-    """Decide about a run of a period that is not closed, on one snapshot of the tables."""
-    period = await records.period(conn, billing_period)
+async def plan(
+    conn: AsyncConnection, billing_period: str, known: Callable[[Inputs], Plan | None]
+) -> Plan | Waiting | NothingToDo:
+    """Decide about a run of a period that is not closed, on one snapshot of the tables.
+
+    Args:
+        known: finds the plan of a run by exactly these inputs, if one was made before.
+    """
     version = await rule_sets.in_force(conn, billing_period)
     if version is None:
         return Waiting(f"no rule set applies to {billing_period}: apply one whose effective_from is not later")
+    return await plan_by(conn, billing_period, await load_version(conn, version), known)
+
+
+async def plan_by(
+    conn: AsyncConnection, billing_period: str, loaded: LoadedRuleSet,
+    known: Callable[[Inputs], Plan | None] = lambda _: None,
+) -> Plan | Waiting | NothingToDo:  # fmt: skip
+    """Decide about a run by any rule set, in force or not."""
+    period = await records.period(conn, billing_period)
     deliveries = _deliveries(await records.all_deliveries(conn), period, billing_period)
     if isinstance(deliveries, Waiting):
         return deliveries
-    loaded = await load_version(conn, version)
     row = await lenses.covering(conn, dimensions_used(loaded.rule_set))
     if row is None:
         return Waiting("the dimensions that the rules use are not collected yet")
@@ -119,30 +135,30 @@ async def plan(conn: AsyncConnection, billing_period: str) -> Plan | Waiting | N
         await measured_for(conn, loaded.rule_set, billing_period),
         await runs_before(conn, loaded.rule_set, billing_period),
     )  # fmt: skip
-    return await _unless_made(conn, inputs, deliveries)
+    return await _unless_made(conn, inputs, deliveries, known)
 
 
 async def _unless_made(
-    conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]
+    conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery], known: Callable[[Inputs], Plan | None]
 ) -> Plan | Waiting | NothingToDo:
     latest = await allocations.latest_run(conn, inputs.billing_period)
     if latest is not None and latest[0] == inputs.digest:
         return NothingToDo()
     if latest is not None and inputs.close_id and decode(AllocationRun, latest[1]).close_id == inputs.close_id:
         return NothingToDo()
-    return await with_costs(conn, inputs, deliveries)
+    return known(inputs) or await with_costs(conn, inputs, deliveries)
 
 
 async def with_costs(conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]) -> Plan | Waiting:
     """Read the buckets; they must hold exactly what the deliveries say."""
     rows = await buckets.of_period(conn, inputs.lens.lens_id, inputs.billing_period)
-    costs = _costs(rows)
+    found = Buckets(inputs.billing_period, inputs.lens.dimensions, rows)
+    costs: dict[str, Sums] = {currency or "": sums for (currency,), sums in sums_by(found, [CURRENCY]).items()}
     said = progress.published(deliveries, inputs.billing_period)
     if costs != said:
-        have, wanted = (sum(sums[0] for sums in found.values()) for found in (costs, said))
+        have, wanted = (sum(sums[0] for sums in both.values()) for both in (costs, said))
         return Waiting(f"{have} events are in, {wanted} belong to the deliveries: another delivery is still arriving")
-    of_period = Buckets(inputs.billing_period, inputs.lens.dimensions, rows)
-    return Plan(inputs, of_period, costs, await charged_in(conn, inputs.runs_before, of_period))
+    return Plan(inputs, found, costs, await charged_in(conn, inputs.runs_before, found))
 
 
 async def drivers_for(conn: AsyncConnection, rule_set: RuleSet, billing_period: str) -> Drivers:
@@ -174,17 +190,6 @@ def _deliveries(known: Sequence[Delivery], period: Period | None, billing_period
     if lacking:
         return Waiting(f"the record of delivery {lacking[0]}, which the close names, has not arrived")
     return [delivery for delivery in known if delivery.delivery_id in set(period.deliveries)]
-
-
-def _costs(rows: Sequence[Bucket]) -> dict[str, Sums]:
-    """Events and cost by currency, which is the first of a bucket's values."""
-    sums: dict[str, Sums] = defaultdict(lambda: (0, Decimal(0), Decimal(0)))
-    add = CONTEXT.add
-    for values, billed_cost, effective_cost, events in rows:
-        currency = values[0] or ""
-        count, billed, effective = sums[currency]
-        sums[currency] = (count + events, add(billed, billed_cost), add(effective, effective_cost))
-    return dict(sums)
 
 
 async def load_version(conn: AsyncConnection, version: str) -> LoadedRuleSet:

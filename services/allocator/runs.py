@@ -23,7 +23,6 @@ from services.allocator.adjusting.making import make_adjustment
 from services.allocator.adjusting.planning import AdjustmentPlan, plan_adjustment
 from services.allocator.domain.allocate import allocate
 from services.allocator.domain.conservation import ConservationBroken
-from services.allocator.domain.drivers import NO_DRIVERS
 from services.allocator.domain.lines import Line
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.following import months_following
@@ -32,6 +31,7 @@ from services.allocator.planning import Plan, Waiting, plan
 from services.allocator.store import allocations, records, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.totals import RunTotals
+from services.allocator.trying import TriedPlan, TriedPlans
 from services.allocator.writing import LineWriter
 from shared import failpoints
 from shared.database import try_lock_transaction
@@ -53,18 +53,24 @@ class RunNotConserved(Bug):
 
 
 class Runner:
-    """Answers requests for runs, one billing period at a time."""
+    """Answers requests for runs, one billing period at a time.
 
-    def __init__(self, engine: AsyncEngine, prefix: str) -> None:
-        self._engine, self._prefix = engine, prefix
+    Args:
+        tried: runs whose lines a trial has found already.
+    """
+
+    def __init__(self, engine: AsyncEngine, prefix: str, tried: TriedPlans) -> None:
+        self._engine, self._prefix, self._tried = engine, prefix, tried
         self._failing: dict[str, datetime] = {}
 
     async def run(self) -> None:
         """Answer requests until cancelled; an outage of the database is waited for."""
         while True:
             try:
+                tried = self._tried.billing_periods
                 async with self._engine.connect() as conn:
                     waiting = await requests.waiting(conn)
+                self._tried.forget(tried - {request["billing_period"] for request in waiting})
                 for request in waiting:
                     await self.attempt(request["billing_period"])
             except (DBAPIError, OSError) as error:
@@ -102,7 +108,7 @@ class Runner:
             return None
         known = await records.period(conn, period)
         closed = known is not None and known.state == "closed"
-        outcome = await plan_adjustment(conn, known) if known and closed else await plan(conn, period)
+        outcome = await plan_adjustment(conn, known) if known and closed else await plan(conn, period, self._tried.take)
         if isinstance(outcome, Waiting):
             await _explain(conn, period, request["reason"], outcome.reason)
             return None
@@ -119,9 +125,10 @@ class Runner:
         inputs = work.inputs
         loaded = inputs.loaded
         try:
-            drivers = inputs.measured.drivers if inputs.measured else NO_DRIVERS
+            if isinstance(work, TriedPlan):
+                return await self._make_run(conn, work, work.lines, started)
             lines = await asyncio.to_thread(
-                allocate, work.buckets, loaded.rule_set, loaded.cost_centers, drivers, work.earlier
+                allocate, work.buckets, loaded.rule_set, loaded.cost_centers, inputs.drivers, work.earlier
             )
             if isinstance(work, AdjustmentPlan):
                 return await make_adjustment(conn, self._prefix, work, lines, started)
@@ -146,7 +153,10 @@ class Runner:
         body = encode(run)
         seconds = time.monotonic() - started
         row = {"run_id": run_id, "billing_period": inputs.billing_period, "inputs": inputs.digest, "body": body}
-        by_tag = await asyncio.to_thread(tag_sums, work.buckets, loaded.rule_set)
+        by_tag = (
+            work.tag_sums if isinstance(work, TriedPlan)
+            else await asyncio.to_thread(tag_sums, work.buckets, loaded.rule_set)
+        )  # fmt: skip
         rule_ids = [rule.id for rule in loaded.rule_set.rules]
         await allocations.add_run(conn, row | {"seconds": round(seconds, 3)}, totals.rule_sums, rule_ids, by_tag)
         await enqueue(conn, STREAM_TABLES.outbox, [publishing.run(self._prefix, inputs.billing_period, run_id, body)])

@@ -9,7 +9,8 @@ version, so that the lines of a close do not depend on which previews there were
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -51,9 +52,11 @@ class LineWriter:
     async def write(self, lines: Sequence[Line], totals: RunTotals) -> int:
         """Write and publish what differs, and withdraw what is gone; returns how many lines that is."""
         known = await allocations.known(self._conn, self._period)
-        changed = 0
+        changed, different = 0, list[ChangedLine]()
         for some in _slices(lines):
-            changed += await self._publish(await asyncio.to_thread(self._different, some, known, totals))
+            changed += len(different)
+            different = await self._publish_while(different, partial(self._different, some, known, totals))
+        changed += await self._publish(different)
         gone = sorted(allocation_id for allocation_id, line in known.items() if line.live)
         for start in range(0, len(gone), _LINES_PER_SLICE):
             bodies = await allocations.bodies(self._conn, gone[start : start + _LINES_PER_SLICE])
@@ -62,6 +65,19 @@ class LineWriter:
                 [self._changed(line, known[line.allocation_id], live=False) for line in withdrawn]
             )
         return changed
+
+    async def _publish_while(
+        self, changed: Sequence[ChangedLine], work: Callable[[], list[ChangedLine]]
+    ) -> list[ChangedLine]:
+        """Do other work while the database does its part; an error of either leaves nothing under way."""
+        done, published = await asyncio.gather(
+            asyncio.to_thread(work), self._publish(changed), return_exceptions=True
+        )  # fmt: skip
+        for one in (done, published):
+            if isinstance(one, BaseException):
+                raise one
+        assert isinstance(done, list)
+        return done
 
     def _different(self, lines: Sequence[Line], known: dict[str, KnownLine], totals: RunTotals) -> list[ChangedLine]:
         """Count lines into the totals and return those that are new or changed; takes the others out of `known`."""

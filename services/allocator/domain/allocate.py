@@ -7,7 +7,7 @@ they were partitioned, and a credit splits as the mirror image of a charge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -60,49 +60,67 @@ def allocate(
 def _assigned(buckets: Buckets, rule_set: RuleSet, cost_centers: Collection[str], bases: Bases) -> Iterator[Part]:
     """Add the buckets up per rule, target and line grain, and by what the pools ahead are partitioned by."""
     assign = assigner(rule_set, cost_centers, buckets.dimensions)
-    routes = _Routes(buckets, rule_set)
-    sums: dict[tuple[Decision, Values], tuple[Decimal, Decimal]] = {}
-    nothing, plus = (ZERO, ZERO), CONTEXT.add
+    ahead = partitions_ahead(stages(rule_set.pools, rule_set.reciprocal))
+    ways: dict[Decision, _Way] = {}
+    plus = CONTEXT.add
     for values, billed, effective, _ in buckets.rows:
         decision = assign(values)
-        key = (decision, routes.pick(decision, values))
-        so_far = sums.get(key, nothing)
-        sums[key] = (plus(so_far[0], billed), plus(so_far[1], effective))
-        if bases.wanted:
-            for cost_center, part in _direct(decision):
-                bases.add_direct(cost_center, values, CONTEXT.multiply(part, billed), CONTEXT.multiply(part, effective))
-    for (decision, values), amounts in sums.items():
-        currency, partition = values[0], routes.partition(decision, values)
-        assert currency is not None, "a bucket without a currency"
-        flow = Flow(
-            buckets.billing_period, currency, values[1 : len(GRAIN)], decision.rule_id,
-            method="fixed_percent" if isinstance(decision.target, Divided) else None, partition=partition,
-        )  # fmt: skip
-        yield from _given_to(decision.target, flow, amounts)
+        way = ways.get(decision)
+        if way is None:
+            way = ways[decision] = _Way(decision, buckets.dimensions, ahead, bases)
+        key = way.pick(values)
+        so_far = way.sums.get(key)
+        way.sums[key] = (billed, effective) if so_far is None else (plus(so_far[0], billed), plus(so_far[1], effective))
+    for decision, way in ways.items():
+        for cost_center, part in _direct(decision) if bases.dimensions else ():
+            for key, (billed, effective) in way.sums.items():
+                direct = CONTEXT.multiply(part, billed), CONTEXT.multiply(part, effective)
+                bases.add_direct(cost_center, way.of_bases(key), *direct)
+        for values, amounts in way.by_line_grain().items():
+            currency, partition = values[0], way.partition(values)
+            assert currency is not None, "a bucket without a currency"
+            flow = Flow(
+                buckets.billing_period, currency, values[1 : len(GRAIN)], decision.rule_id,
+                method="fixed_percent" if isinstance(decision.target, Divided) else None, partition=partition,
+            )  # fmt: skip
+            yield from _given_to(decision.target, flow, amounts)
 
 
-class _Routes:
-    """What is kept of a bucket's values on the way of each decision: the line grain, and the partitions ahead."""
+class _Way:
+    """The buckets of one decision, added up by what matters from here on.
 
-    def __init__(self, buckets: Buckets, rule_set: RuleSet) -> None:
-        self._dimensions = buckets.dimensions
-        self._ahead = partitions_ahead(stages(rule_set.pools, rule_set.reciprocal))
-        self._found: dict[Decision, tuple[Callable[[Values], Values], tuple[str, ...]]] = {}
+    That is the line grain, the partitions ahead, and, if cost centers get something directly, what the pools' bases
+    look at. A month has far fewer such combinations than buckets.
+    """
 
-    def pick(self, decision: Decision, values: Values) -> Values:
-        """The values of the line grain, and after them those of the partitions."""
-        found = self._found.get(decision)
-        if found is None:
-            target = decision.target
-            pools = target.targets if isinstance(target, Divided) else [(target, None)]
-            ahead = {name for one, _ in pools if one.kind == "pool" for name in self._ahead[one.id]}
-            names = tuple(sorted(ahead))
-            found = self._found[decision] = projection(self._dimensions, (*GRAIN, *names)), names
-        return found[0](values)
+    def __init__(
+        self, decision: Decision, dimensions: Sequence[str], ahead: Mapping[str, Collection[str]], bases: Bases
+    ) -> None:
+        target = decision.target
+        pools = target.targets if isinstance(target, Divided) else [(target, None)]
+        self._partitions = tuple(sorted({name for one, _ in pools if one.kind == "pool" for name in ahead[one.id]}))
+        kept = (*GRAIN, *self._partitions)
+        looked_at = bases.dimensions if any(_direct(decision)) else ()
+        names = (*kept, *(name for name in looked_at if name not in kept))
+        self.pick = projection(dimensions, names)
+        self.of_bases = projection(names, looked_at)
+        self._kept = len(kept)
+        self._all = len(names)
+        self.sums: dict[Values, tuple[Decimal, Decimal]] = {}
 
-    def partition(self, decision: Decision, picked: Values) -> Partition:
+    def by_line_grain(self) -> Mapping[Values, tuple[Decimal, Decimal]]:
+        """The sums without what only the bases look at."""
+        if self._all == self._kept:
+            return self.sums
+        found: dict[Values, tuple[Decimal, Decimal]] = {}
+        for values, (billed, effective) in self.sums.items():
+            so_far = found.get(values[: self._kept], (ZERO, ZERO))
+            found[values[: self._kept]] = add(so_far[0], billed), add(so_far[1], effective)
+        return found
+
+    def partition(self, values: Values) -> Partition:
         """The values of the partitions, by name."""
-        return tuple(zip(self._found[decision][1], picked[len(GRAIN) :], strict=True))
+        return tuple(zip(self._partitions, values[len(GRAIN) :], strict=True))
 
 
 def _direct(decision: Decision) -> Iterator[tuple[str, Decimal]]:

@@ -70,8 +70,8 @@ class Bases:
     """Direct cost by cost center in each basis that a pool looks at, and what pools have given so far."""
 
     def __init__(self, rule_set: RuleSet, buckets: Buckets) -> None:
-        self._basis, self._dimensions = rule_set.basis, base_dimensions(rule_set.pools)
-        self._pick = projection(buckets.dimensions, self._dimensions)
+        self._basis, self.dimensions = rule_set.basis, base_dimensions(rule_set.pools)
+        projection(buckets.dimensions, self.dimensions)  # or one is missing
         bases = [base for pool in rule_set.pools for base in bases_of(pool.method)]
         self._direct: dict[Basis, _Kept] = {base.basis or self._basis: {} for base in bases}
         self.received_wanted = any(base.received for base in bases)
@@ -80,14 +80,9 @@ class Bases:
         self._asked: dict[_Question, dict[Values, Cost]] = {}
         self._asked_of_received: dict[_Question, dict[Values, Cost]] = {}
 
-    @property
-    def wanted(self) -> bool:
-        """Whether any pool looks at direct cost."""
-        return bool(self._dimensions)
-
     def add_direct(self, cost_center: str, values: Values, billed: Decimal, effective: Decimal) -> None:
-        """Count what a rule gave to a cost center of one bucket."""
-        key = (cost_center, self._pick(values))
+        """Count what a rule gave to a cost center; `values` are those of `dimensions`."""
+        key = (cost_center, values)
         for basis, direct in self._direct.items():
             direct[key] = CONTEXT.add(direct.get(key, ZERO), billed if basis == "BilledCost" else effective)
 
@@ -107,7 +102,7 @@ class Bases:
         question = (basis, base.where, (CURRENCY, *(name for name, _ in partition)))
         where = (currency, *(value for _, value in partition))
         if question not in self._asked:
-            self._asked[question] = _answer(self._direct[basis], self._dimensions, question)
+            self._asked[question] = _answer(self._direct[basis], self.dimensions, question)
         direct = self._asked[question].get(where, {})
         if not base.received:
             return direct

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import itemgetter
 from typing import Final, NamedTuple
+
+from shared.money import total
 
 Values = tuple[str | None, ...]
 
@@ -41,6 +44,14 @@ class Bucket(NamedTuple):
     events: int
 
 
+class Sums(NamedTuple):
+    """What buckets add up to."""
+
+    events: int
+    billed_cost: Decimal
+    effective_cost: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Buckets:
     """All buckets of one billing period; `dimensions` names the positions of every bucket's values."""
@@ -61,6 +72,30 @@ def projection(dimensions: Sequence[str], wanted: Sequence[str]) -> Callable[[Va
         if name not in position:
             raise DimensionMissing(name)
     positions = [position[name] for name in wanted]
-    if len(positions) < 2:
-        return lambda values: tuple(values[i] for i in positions)
+    if not positions:
+        return lambda _: ()
+    if len(positions) == 1:
+        (only,) = positions
+        return lambda values: (values[only],)
     return itemgetter(*positions)
+
+
+def sums_by(buckets: Buckets, names: Sequence[str]) -> dict[Values, Sums]:
+    """Add the buckets up by some of their dimensions.
+
+    Those of a sum are collected first, because adding a list up is several times faster than one by one.
+
+    Raises:
+        DimensionMissing: if the buckets do not have one of the dimensions.
+    """
+    pick = projection(buckets.dimensions, names)
+    groups: dict[Values, list[Bucket]] = defaultdict(list)
+    for row in buckets.rows:
+        groups[pick(row[0])].append(row)
+    return {
+        values: Sums(sum(map(_EVENTS, rows)), total(map(_BILLED, rows)), total(map(_EFFECTIVE, rows)))
+        for values, rows in groups.items()
+    }
+
+
+_BILLED, _EFFECTIVE, _EVENTS = itemgetter(1), itemgetter(2), itemgetter(3)

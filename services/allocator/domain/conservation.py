@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from decimal import Decimal
 
-from services.allocator.domain.buckets import GRAIN, Buckets, projection
+from services.allocator.domain.buckets import GRAIN, Buckets, sums_by
 from services.allocator.domain.lines import Line
 from shared.money import CONTEXT, ZERO
 
@@ -83,8 +83,7 @@ def _by_what(ways: Tally) -> Tally:
 
 def costs_by_invoice(buckets: Buckets) -> Tally:
     """What the buckets hold of each provider invoice, by ("invoice", currency, issuer, invoice id)."""
-    invoice = projection(buckets.dimensions, GRAIN[:3])
     costs = Tally()
-    for values, billed_cost, effective_cost, _ in buckets.rows:
-        costs.add(("invoice", *invoice(values)), billed_cost, effective_cost)
+    for invoice, (_, billed_cost, effective_cost) in sums_by(buckets, GRAIN[:3]).items():
+        costs.add(("invoice", *invoice), billed_cost, effective_cost)
     return costs
