@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from services.allocator.archived_costs import NoCosts
 from services.allocator.commands.rules_diff import diff_command
 from services.allocator.commands.sides import bundle_at, loaded
 from services.allocator.commands.simulate import simulate_command
+from services.allocator.commands.taken import print_taken, taken_of
 from services.allocator.domain.rule_set import FALLBACK_RULE
 from services.allocator.loading import LoadedRuleSet, RuleSetInvalid, load, load_bundle, review
+from shared.archive import ArchiveUnreadable
 from shared.documents import DocumentError
-from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, out, print_json
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
 from shared.terminal import table as new_table
 
 RuleFile = Annotated[
@@ -32,24 +36,40 @@ _ALLOCATOR = ServiceCommands("allocator")
 def check_command(
     file: RuleFile,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
+    archive: Annotated[
+        Path | None,
+        typer.Option(help="With --period: also say what each rule takes of this archive's costs (the directory "
+                          "`archive` of intake's data), and which other rule would have it.", show_default=False),
+    ] = None,
+    period: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="The month, with --archive.")] = None,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Check a rule set without applying it; no running service is needed.
 
     Every mistake is listed with file, line, rule and what to do; so is what is allowed and most likely not meant, as a
-    warning. Overrides are listed with their last day. Exit codes: 0 it can be applied, 2 it can't.
+    warning. Overrides are listed with their last day. With --archive and --period a month's costs are sent through the
+    rules: what each takes, what of it another rule would give to somebody else, and what no rule takes.
+
+    Exit codes: 0 it can be applied, 2 it can't.
     """
+    if (archive is None) != (period is None):
+        fail("--archive and --period go together", BAD_USAGE)
     found = _review(file)
     errors = [one for one in found if strict or one.severity == "error"]
     warnings = [one for one in found if one not in errors]
+    taken = _taken(file, archive, period) if archive and period and not _invalid(found) else None
     if as_json:
-        print_json({"errors": [_as_json(one) for one in errors], "warnings": [_as_json(one) for one in warnings]})
+        said: dict[str, object] = {"errors": [_as_json(one) for one in errors]}
+        said["warnings"] = [_as_json(one) for one in warnings]
+        print_json(said | ({} if taken is None else {"rules": taken}))
     for one in () if as_json else found:
         err.print(str(one), markup=False, style="red" if one in errors else "yellow", soft_wrap=True)
     if errors:
         raise typer.Exit(BAD_USAGE)
     if not as_json:
         _print_summary(file, load(load_bundle(file)))
+    if taken is not None and not as_json:
+        print_taken(taken)
 
 
 @rules.command("apply")
@@ -115,6 +135,17 @@ def _review(file: Path) -> list[DocumentError]:
         return review(load_bundle(file))
     except RuleSetInvalid as error:
         return list(error.errors)
+
+
+def _invalid(found: Iterable[DocumentError]) -> bool:
+    return any(one.severity == "error" for one in found)
+
+
+def _taken(file: Path, archive: Path, period: str) -> list[dict[str, Any]]:
+    try:
+        return taken_of(archive, period, load(load_bundle(file)))
+    except (ArchiveUnreadable, NoCosts) as error:
+        fail(str(error), BAD_USAGE)
 
 
 def _print_summary(file: Path, loaded: LoadedRuleSet) -> None:

@@ -8,7 +8,8 @@ decision is made once per distinct combination of the dimensions used, so a thou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from services.allocator.domain.buckets import Values, projection
@@ -56,6 +57,26 @@ def assigner(
     return assign
 
 
+def contest(
+    rule_set: RuleSet, cost_centers: Collection[str], dimensions: Sequence[str]
+) -> Callable[[Values], tuple[Decision, Decision | None]]:
+    """Compile a rule set to a function from a bucket's values to the decision, and the next that says another target.
+
+    Raises:
+        DimensionMissing: if the rules use a dimension that the buckets do not have.
+    """
+    used = rule_dimensions(rule_set)
+    pick, precedence = projection(dimensions, used), _Precedence(rule_set, cost_centers, used)
+
+    @cache
+    def contested(picked: Values) -> tuple[Decision, Decision | None]:
+        first = precedence.decide(picked)
+        others = (one for one in precedence.willing(picked) if one.target != first.target)
+        return first, next(others, None)
+
+    return lambda values: contested(pick(values))
+
+
 class _Precedence:
     """The rules in order, filed by anchor."""
 
@@ -69,6 +90,10 @@ class _Precedence:
             self._file(order, rule, cost_centers, position)
 
     def decide(self, values: Values) -> Decision:
+        return next(self.willing(values), self._fallback)
+
+    def willing(self, values: Values) -> Iterator[Decision]:
+        """What each rule that matches would decide, the first one first."""
         candidates = list(self._unanchored)
         for i, anchors in self._anchored.items():
             candidates += anchors[values[i]]
@@ -76,8 +101,7 @@ class _Precedence:
         for order in candidates:
             decision = self._attempts[order](values)
             if decision is not None:
-                return decision
-        return self._fallback
+                yield decision
 
     def _file(self, order: int, rule: Rule, cost_centers: Collection[str], position: Mapping[str, int]) -> None:
         leaves = list(necessary_leaves(rule))

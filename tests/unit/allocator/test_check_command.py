@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.allocator.commands.rules import rules
+from tests.unit.allocator.archive import PERIOD, charge, write_archive
 
 CENTERS = "cost_center_id,name\nCC-1,One\nCC-2,Two\n"
 DOCUMENT = """\
@@ -59,3 +60,47 @@ def test_errors_and_warnings_come_together(tmp_path: Path) -> None:
     assert [(one["line"], one["rule"], one["severity"]) for one in said["errors"]] == [(8, "one", "error")]
     assert [(one["line"], one["rule"], one["severity"]) for one in said["warnings"]] == [(8, "one", "warning")]
     assert said["errors"][0]["message"] == "unknown cost center 'CC-9'"
+
+
+RULES = """\
+name: acme
+effective_from: 2026-01
+basis: BilledCost
+cost_centers: centers.csv
+rules:
+  - {id: shop, when: {column: ServiceName, equals: shop}, assign: {cost_center: CC-1}}
+  - {id: by-tag, assign: {tag: team}}
+  - {id: never, when: {column: ServiceName, equals: nothing}, assign: {cost_center: CC-1}}
+fallback: {suspense: true}
+"""
+
+
+def test_what_rules_take_of_a_month_is_told_with_whom_else_would_have_it(tmp_path: Path) -> None:
+    rows = [
+        charge("5", ServiceName="shop"), charge("3", ServiceName="shop", tags={"team": "CC-2"}),
+        charge("1", ServiceName="shop", tags={"team": "CC-1"}), charge("7", tags={"team": "CC-2"}), charge("-2"),
+    ]  # fmt: skip
+    archive = write_archive(tmp_path / "archive", rows)
+    asked = ("--archive", str(archive), "--period", PERIOD)
+
+    said = json.loads(check(tmp_path, RULES, *asked, "--json").stdout)
+
+    assert [tuple(one.values()) for one in said["rules"]] == [
+        ("shop", "USD", None, 2, "6"),
+        ("shop", "USD", "by-tag", 1, "3"),
+        ("by-tag", "USD", None, 1, "7"),
+        ("never", None, None, 0, "0"),
+        ("fallback", "USD", None, 1, "-2"),
+    ]
+    assert "a later rule would give it to others" in check(tmp_path, RULES, *asked).stdout
+
+
+def test_a_month_that_the_archive_lacks_is_said_and_half_a_question_refused(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "archive", [charge("1")])
+
+    done = check(tmp_path, RULES, "--archive", str(archive), "--period", "2025-01")
+    half = check(tmp_path, RULES, "--period", PERIOD)
+
+    assert (done.exit_code, half.exit_code) == (2, 2)
+    assert "nothing is in force for 2025-01" in done.stderr
+    assert "--archive and --period go together" in half.stderr
