@@ -36,7 +36,7 @@ def allocate(
     """Allocate a billing period's cost; lines come sorted by allocation id. Lines of nothing at all are left out.
 
     Args:
-        earlier: the earlier months that charges name, as far as they have a run; only those before the billing period.
+        earlier: the earlier months that charges name, as far as they have a run; others are not looked at.
         divisions: if given, takes note of how each cell of each pool was divided, so that single charges can be split
             as the run split their sums.
 

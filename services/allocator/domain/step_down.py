@@ -147,7 +147,9 @@ class StepDown:
         window, find = cell_window(self._period, where), self._bases.find
 
         def charged(condition: Condition | None) -> Mapping[str, Decimal] | None:
-            month = dict(where).get(CHARGE_MONTH) or self._period
+            month = dict(where).get(CHARGE_MONTH)
+            if month is None or month >= self._period:
+                return None
             return self._earlier.find(month, condition, currency, rest, billed=self._billed)
 
         return Cell(
