@@ -187,7 +187,7 @@ class Worker:
         self.progress[delivery.delivery_id] = preparation.reading
         failpoints.reach("intake.received")
         try:
-            with metrics.READ_SECONDS.time():
+            with preparation, metrics.READ_SECONDS.time():
                 prepared, assessed = await self._read_and_plan(delivery, preparation)
         except REFUSALS as error:
             if isinstance(error, UNREADABLE):

@@ -10,10 +10,12 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +27,7 @@ from services.intake.domain.findings import Noted, Observations
 from services.intake.domain.rejection import Rejection
 from services.intake.domain.styles import Style, known_before
 from services.intake.domain.tags import Normalisation
+from services.intake.quality.rows import AcceptedRows
 from services.intake.reading.errors import EmptyFile, RowsDiffer
 from services.intake.reading.normalise import Normaliser
 from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
@@ -92,7 +95,7 @@ class _ReadPart(NamedTuple):
 
 
 class Preparation:
-    """Prepares one delivery in its spool."""
+    """Prepares one delivery in its spool: `read`, `plan`, then `accepted`, on one work database until it is closed."""
 
     def __init__(
         self,
@@ -110,6 +113,23 @@ class Preparation:
         self._partitions, self._threads = partitions, threads
         self.spool = Spool(archive.spool(delivery_id))
         self.reading = Reading()
+        self._opened: Work | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def _work(self) -> Work:
+        if self._opened is None:
+            raise RuntimeError("files are read before anything else")
+        return self._opened
 
     def read(self, files: Sequence[ArchivedFile], known: Collection[str] = ()) -> list[Scope]:
         """Read all files into the spool; returns the scopes that they hold, or that are taken back.
@@ -122,33 +142,40 @@ class Preparation:
         """
         shutil.rmtree(self.spool.directory, ignore_errors=True)
         self.spool.directory.mkdir(parents=True)
-        with Work(self.spool.database, fresh=True, memory=READING_MEMORY) as work:
-            facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
-            read = set(known)
-            for file, fact in zip(files, facts, strict=True):
-                if file.sha256 in read:
-                    self._skip_file(file, fact)
-                    continue
-                self._read_file(work, file, fact)
-                if self._style is Style.APPEND:
-                    read.add(file.sha256)
-            work.finish_rows()
-            return self._scopes(work)
+        work = self._opened = Work(self.spool.database, fresh=True, memory=READING_MEMORY)
+        facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
+        read = set(known)
+        for file, fact in zip(files, facts, strict=True):
+            if file.sha256 in read:
+                self._skip_file(file, fact)
+                continue
+            self._read_file(work, file, fact)
+            if self._style is Style.APPEND:
+                read.add(file.sha256)
+        work.finish_rows()
+        return self._scopes(work)
 
     def plan(self, in_force: Sequence[InForce]) -> Prepared:
         """Compare with the rows in force, write retractions, number all events."""
         rows = max(self.reading.accepted, sum(pq.read_metadata(former.path).num_rows for former in in_force))
-        with Work(self.spool.database, memory=planning_memory(rows)) as work:
-            for former in in_force:
-                work.add_former(former.path, former.billing_account_ids, self._style)
-            if self._style is Style.APPEND:
-                work.compare_appended()
-            else:
-                work.compare()
-                self._retract(work)
-            work.make_plan()
-            sync(self.spool.directory)
-            return self._prepared(work)
+        work = self._work
+        work.allow(planning_memory(rows))
+        for former in in_force:
+            work.add_former(former.path, former.billing_account_ids, self._style)
+        if self._style is Style.APPEND:
+            work.compare_appended()
+        else:
+            work.compare()
+            self._retract(work)
+        work.make_plan()
+        sync(self.spool.directory)
+        return self._prepared(work)
+
+    @contextmanager
+    def accepted(self) -> Iterator[AcceptedRows]:
+        """The accepted rows, to look at their sums."""
+        with self._work.cursor() as connection:
+            yield AcceptedRows(connection, self.spool)
 
     def _prepared(self, work: Work) -> Prepared:
         charges, retracted = work.counts()

@@ -44,8 +44,7 @@ class Settling:
         """Assess a planned delivery."""
         async with self._engine.connect() as conn:
             invoices = await _known_invoices(conn, {total.billing_period for total in prepared.snapshot})
-        spool, reading = preparation.spool, preparation.reading
-        return await asyncio.to_thread(assess, delivery, spool, reading, prepared, in_force, invoices)
+        return await asyncio.to_thread(assess, delivery, preparation, prepared, in_force, invoices)
 
     async def settle(
         self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, assessed: Assessment

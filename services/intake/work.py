@@ -110,7 +110,15 @@ class Work:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database; its file stays."""
         self._connection.close()
+
+    def allow(self, memory: str) -> None:
+        """Change how much memory the database may take. Opening it anew would do, and takes 40 ms."""
+        self._connection.execute(f"SET memory_limit = '{memory}'")
 
     def cursor(self) -> Any:
         """Another DuckDB connection, for another thread."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from services.intake.domain.findings import EXAMPLES_MAX, FlagExample, Noted
 from services.intake.domain.holding import Size
 from services.intake.domain.rejection import Rejection
-from services.intake.preparing import InForce, Prepared, Reading
+from services.intake.preparing import InForce, Preparation, Prepared, Reading
 from services.intake.quality.catalogue import CATALOGUE
 from services.intake.quality.flags.combining import CODES
 from services.intake.quality.report import (
@@ -26,10 +26,8 @@ from services.intake.quality.report import (
     RowCounts,
     advice,
 )
-from services.intake.quality.rows import accepted_rows
 from services.intake.quality.sizes import delivered_sizes, sizes_in_force
 from services.intake.quality.sums import KnownInvoice, SumRule, add_up, check_sums
-from services.intake.spool import Spool
 from services.intake.store import StoredDelivery
 from shared.money import ZERO, add, text
 
@@ -54,13 +52,14 @@ class Assessment:
 
 
 def assess(
-    delivery: StoredDelivery, spool: Spool, reading: Reading, prepared: Prepared, in_force: Sequence[InForce],
+    delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, in_force: Sequence[InForce],
     invoices: Sequence[KnownInvoice],
 ) -> Assessment:  # fmt: skip
     """Look at everything that is known about a planned delivery."""
-    with accepted_rows(spool) as rows:
+    spool, reading = preparation.spool, preparation.reading
+    with preparation.accepted() as rows:
         add_up(rows)
-        after, sums = delivered_sizes(rows), check_sums(rows, invoices)
+        before, after, sums = sizes_in_force(rows, in_force), delivered_sizes(rows), check_sums(rows, invoices)
         sums_by_flags = rows.execute(_FLAG_SUMS).fetchall()
     flags = _flags(sums_by_flags, reading)
     counted = reading.observations.findings()
@@ -86,7 +85,7 @@ def assess(
         sums=sums,
         advice=advice(_codes(rejected) | _codes(flags) | _codes(findings) | _codes(prepared.noted) | _codes(sums)),
     )  # fmt: skip
-    return Assessment(report, findings, sizes_in_force(in_force), after)
+    return Assessment(report, findings, before, after)
 
 
 def _codes(found: Iterable[Any]) -> set[str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import duckdb
 import pyarrow as pa
 
 from services.intake.reading.normalise import AMOUNT
@@ -14,7 +12,6 @@ from services.intake.reading.raw import TEXT
 from services.intake.spool import Spool
 from shared.focus import COLUMNS
 
-_MEMORY_LIMIT: Final = "96MB"
 _TEXTS: Final = (
     "AllocatedMethodDetails", "AllocatedMethodId", "BillingAccountId", "BillingCurrency", "ChargeCategory",
     "ChargeClass", "ChargeDescription", "ChargeFrequency", "ChargePeriodEnd", "ChargePeriodStart",
@@ -36,7 +33,7 @@ SCHEMA: Final = pa.schema(
 
 
 class AcceptedRows:
-    """A DuckDB connection beside the spool: `scan` reads the rows themselves, `execute` what scans made of them."""
+    """The rows of a spool, by a connection: `scan` reads the rows themselves, `execute` what scans made of them."""
 
     def __init__(self, connection: Any, spool: Spool) -> None:
         self._connection, self._spool = connection, spool
@@ -51,9 +48,9 @@ class AcceptedRows:
         self._connection.execute(statement)
         self._connection.unregister("accepted")
 
-    def execute(self, statement: str) -> Any:
-        """Run a statement on the tables that scans made."""
-        return self._connection.execute(statement)
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Run a statement on the tables that scans made, or on none of them."""
+        return self._connection.execute(statement, parameters)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for rows in self._spool.accepted(SCHEMA.names):
@@ -62,13 +59,3 @@ class AcceptedRows:
                 for field in SCHEMA
             ]
             yield from pa.table(columns, schema=SCHEMA).to_batches()
-
-
-@contextmanager
-def accepted_rows(spool: Spool) -> Iterator[AcceptedRows]:
-    """The accepted rows of a spool, in flat memory."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": 1, "memory_limit": _MEMORY_LIMIT, "temp_directory": str(spool.directory / "temporary-quality"),
-    }  # fmt: skip
-    with duckdb.connect(config=config) as connection:
-        yield AcceptedRows(connection, spool)

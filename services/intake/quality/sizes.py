@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import duckdb
-
 from services.intake.domain.holding import Size
 from services.intake.preparing import InForce
 from services.intake.quality.rows import AcceptedRows
 
 _MEASURES: Final = "count(*), sum(abs(BilledCost)), sum(abs(EffectiveCost))"
-_MEMORY_LIMIT: Final = "96MB"
 
 
 def delivered_sizes(rows: AcceptedRows) -> list[Size]:
@@ -24,17 +21,16 @@ def delivered_sizes(rows: AcceptedRows) -> list[Size]:
     return [Size(*row) for row in rows.execute(query).fetchall()]
 
 
-def sizes_in_force(in_force: Sequence[InForce]) -> list[Size]:
+def sizes_in_force(rows: AcceptedRows, in_force: Sequence[InForce]) -> list[Size]:
     """What the delivery would replace, from the archive."""
     query = (
         f"SELECT billing_period, BillingCurrency, {_MEASURES} FROM read_parquet($path) "  # noqa: S608
         "WHERE BillingAccountId IN (SELECT unnest($accounts)) GROUP BY ALL ORDER BY ALL"
     )
-    with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY_LIMIT}) as connection:
-        return [
-            Size(*row)
-            for former in in_force
-            for row in connection.execute(
-                query, {"path": str(former.path), "accounts": list(former.billing_account_ids)}
-            ).fetchall()
-        ]
+    return [
+        Size(*row)
+        for former in in_force
+        for row in rows.execute(
+            query, {"path": str(former.path), "accounts": list(former.billing_account_ids)}
+        ).fetchall()
+    ]

@@ -32,10 +32,10 @@ def assessed(
     file = write_csv(tmp_path / "a.csv", rows, names=names)
     desk = Desk(tmp_path / "data")
     archived = desk.put(file)
-    preparation = Preparation(Archive(tmp_path / "data"), "d1", 6, threads=1)
-    preparation.read([archived])
-    prepared = preparation.plan([])
-    return assess(DELIVERY, preparation.spool, preparation.reading, prepared, [], invoices), preparation
+    with Preparation(Archive(tmp_path / "data"), "d1", 6, threads=1) as preparation:
+        preparation.read([archived])
+        prepared = preparation.plan([])
+        return assess(DELIVERY, preparation, prepared, [], invoices), preparation
 
 
 def invoice(amount: str, **values: str) -> KnownInvoice:

@@ -61,13 +61,14 @@ class Desk:
         archived = [self.put(file) for file in files]
         name = delivery_id(self._source, self._ordinal, archived)
         preparation = Preparation(self.archive, name, PARTITIONS, threads=1, style=style, tag_rules=tags)
-        scopes = preparation.read(archived)
-        former = [
-            InForce(self.archive.rows(former, scope.billing_period), (scope.billing_account_id,))
-            for scope in scopes
-            for former in self._in_force.get(scope, [])
-        ]
-        prepared = preparation.plan(former)
+        with preparation:
+            scopes = preparation.read(archived)
+            former = [
+                InForce(self.archive.rows(former, scope.billing_period), (scope.billing_account_id,))
+                for scope in scopes
+                for former in self._in_force.get(scope, [])
+            ]
+            prepared = preparation.plan(former)
         events = self._events(name, preparation, style)
         rejections = list(preparation.spool.rejections())
         held = {Scope(str(one.charge["BillingAccountId"]), one.billing_period) for one in events}

@@ -41,9 +41,9 @@ def test_files_of_any_format_and_layout_are_assessed_together(tmp_path: Path) ->
         f"FROM read_csv('{source}', all_varchar = true)) TO '{parquet}' (FORMAT parquet)"
     )
     rejected = write_csv(tmp_path / "c.csv", [charge(1, BilledCost="?", CommitmentDiscountId="c")])
-    preparation = Preparation(Archive(tmp_path / "data"), "d1", 6, threads=1)
-    preparation.read([desk.put(file) for file in (source, parquet, rejected)])
-    found = assess(DELIVERY, preparation.spool, preparation.reading, preparation.plan([]), [], [])
+    with Preparation(Archive(tmp_path / "data"), "d1", 6, threads=1) as preparation:
+        preparation.read([desk.put(file) for file in (source, parquet, rejected)])
+        found = assess(DELIVERY, preparation, preparation.plan([]), [], [])
     assert msgspec.structs.astuple(found.report.rows) == (7, 6, 1, 0)
     assert [(one.rows, one.billed) for one in found.after] == [(6, Decimal("7.5"))]
 
