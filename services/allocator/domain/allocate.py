@@ -135,13 +135,15 @@ def _direct(decision: Decision) -> Iterator[tuple[str, Decimal]]:
 
 
 def _given_to(target: Target | Divided, flow: Flow, amounts: tuple[Decimal, Decimal]) -> Iterator[Part]:
+    """Give it all to one, or to each its part. What does not go on to a pool is not about what pools are split by."""
     if isinstance(target, Target):
         yield Part(target, flow, *amounts)
         return
+    settled = replace(flow, partition=())
     division = Division.of("fixed_percent", (Taker(one, Fraction(percent)) for one, percent in target.targets))
     billed, effective = (division.split_all([amount], basis=False)[0] for amount in amounts)
     for taker, share, b, e in zip(division.parts, division.shares(), billed, effective, strict=True):
-        yield Part(taker.target, flow, b, e, share)
+        yield Part(taker.target, flow if taker.target.kind == "pool" else settled, b, e, share)
 
 
 def _lines(settled: Iterable[Part]) -> list[Line]:

@@ -14,7 +14,7 @@ from services.allocator.domain.lines import Line, Share
 from services.allocator.domain.methods import NothingToSplitBy
 from services.allocator.domain.pool import Base, Even, FixedPercent, Pool, Proportional, Weighted
 from services.allocator.domain.pools import PoolCycle, stages
-from services.allocator.domain.rule_set import SUSPENSE, Leaf, Lookup, Rule, RuleSet
+from services.allocator.domain.rule_set import SUSPENSE, Divided, Leaf, Lookup, Rule, RuleSet
 from tests.unit.allocator.domain.splitting import CENTERS, DIMENSIONS, bucket, cc, ccs, given, lines_of, pool_of, split
 
 CENTERS_ALL = ccs(*CENTERS)
@@ -158,3 +158,15 @@ def test_received_cost_of_other_charges_does_not_count() -> None:
     rows = [bucket("A", "1", service="net"), bucket(None, "2", service="net"), bucket(None, "98", service="other")]
 
     assert given([hub, late], rows) == {"A": 25, "B": 75}
+
+
+def test_an_owners_part_of_a_charge_is_one_line_however_a_pool_splits_the_other_part() -> None:
+    pool = Pool("p", Even(ccs("B", "C")), partition_by=("tag:cluster", "charge_day"))
+    shared = Divided(((cc("A"), Decimal(70)), (pool_of("p"), Decimal(30))))
+    rows = [bucket(None, "10", cluster="x", day="2026-01-01"), bucket(None, "20", cluster="y", day="2026-01-02")]
+
+    both_ways = [lines_of((pool,), each, rules=(Rule("shared", shared),)) for each in (rows, rows[::-1])]
+
+    assert both_ways[0] == both_ways[1]
+    direct = [line for line in both_ways[0] if not line.flow.path]
+    assert [(line.cost_center, line.billed_cost, line.flow.partition) for line in direct] == [("A", Decimal(21), ())]
