@@ -56,6 +56,14 @@ class ServiceCommands:
         """GET; the decoded answer."""
         return self._end_on_refusal("get", path, **params)
 
+    def pages(self, path: str, entries: str, **params: str) -> Iterator[Any]:
+        """GET page after page, and yield the entries of each, which its field of that name has."""
+        after: str | None = ""
+        while after is not None:
+            page = self.get(path, **params, after=after)
+            yield from page[entries]
+            after = page["next"]
+
     def post(self, path: str, body: object = None) -> Any:
         """POST JSON; the decoded answer."""
         return self._end_on_refusal("post", path, body)

@@ -126,13 +126,14 @@ class Runner:
         loaded = inputs.loaded
         try:
             if isinstance(work, TriedPlan):
-                return await self._make_run(conn, work, work.lines, started)
+                return await self._make_run(conn, work, work.lines, work.tag_sums, started)
             lines = await asyncio.to_thread(
                 allocate, work.buckets, loaded.rule_set, loaded.cost_centers, inputs.drivers, work.earlier
             )
             if isinstance(work, AdjustmentPlan):
                 return await make_adjustment(conn, self._prefix, work, lines, started)
-            return await self._make_run(conn, work, lines, started)
+            by_tag = await asyncio.to_thread(tag_sums, work.buckets, loaded.rule_set)
+            return await self._make_run(conn, work, lines, by_tag, started)
         except CannotDivide as error:
             await _explain(conn, inputs.billing_period, reason, str(error), inputs.digest)
             return None
@@ -140,7 +141,7 @@ class Runner:
             raise RunNotConserved(f"{inputs.billing_period}: {error}") from error
 
     async def _make_run(
-        self, conn: AsyncConnection, work: Plan, lines: Sequence[Line], started: float
+        self, conn: AsyncConnection, work: Plan, lines: Sequence[Line], by_tag: list[dict[str, str]], started: float
     ) -> AllocationRun:
         inputs = work.inputs
         loaded = inputs.loaded
@@ -153,10 +154,6 @@ class Runner:
         body = encode(run)
         seconds = time.monotonic() - started
         row = {"run_id": run_id, "billing_period": inputs.billing_period, "inputs": inputs.digest, "body": body}
-        by_tag = (
-            work.tag_sums if isinstance(work, TriedPlan)
-            else await asyncio.to_thread(tag_sums, work.buckets, loaded.rule_set)
-        )  # fmt: skip
         rule_ids = [rule.id for rule in loaded.rule_set.rules]
         await allocations.add_run(conn, row | {"seconds": round(seconds, 3)}, totals.rule_sums, rule_ids, by_tag)
         await enqueue(conn, STREAM_TABLES.outbox, [publishing.run(self._prefix, inputs.billing_period, run_id, body)])

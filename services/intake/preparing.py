@@ -32,7 +32,7 @@ from services.intake.reading.errors import EmptyFile, RowsDiffer
 from services.intake.reading.normalise import Normaliser
 from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
 from services.intake.reading.tagging import Tagger
-from services.intake.retracting import retractions
+from services.intake.retracting import retract
 from services.intake.spool import Part, Spool
 from services.intake.work import READING_MEMORY, Work, planning_memory
 from shared.events import DeliveredFile, Totals
@@ -166,7 +166,7 @@ class Preparation:
             work.compare_appended()
         else:
             work.compare()
-            self._retract(work)
+            retract(work, self.spool, self.reading.accepted, self._partitions)
         work.make_plan()
         sync(self.spool.directory)
         return self._prepared(work)
@@ -257,13 +257,6 @@ class Preparation:
         self.spool.write_part("rows", number, normal.table)
         keys = identified(normal.table).select(list(KEY_COLUMNS))
         return _ReadPart(number, rows_read, keys, normal.rejections, normal.observations)
-
-    def _retract(self, work: Work) -> None:
-        position = self.reading.accepted
-        for number, table in enumerate(retractions(work, self._partitions)):
-            self.spool.write_part("retractions", number, table)
-            work.add_retractions(Part(number, "retractions", position, table.num_rows), table)
-            position += table.num_rows
 
 
 def identified(rows: pa.Table) -> pa.Table:

@@ -17,7 +17,7 @@ from services.intake.archive import Archive
 from services.intake.domain.delivery import Scope
 from services.intake.domain.styles import Style
 from services.intake.preparing import KEY_COLUMNS, InForce
-from services.intake.retracting import as_events, retractions
+from services.intake.retracting import as_events, retract
 from services.intake.spool import Part, Spool
 from services.intake.store import StoredDelivery
 from services.intake.work import Work, planning_memory
@@ -68,10 +68,7 @@ def remake(archive: Archive, delivery: Delivery, former: Sequence[InForce], part
             for one in former:
                 work.add_former(one.path, one.billing_account_ids)
             work.compare()
-            for number, table in enumerate(retractions(work, partitions)):
-                spool.write_part("retractions", number, table)
-                work.add_retractions(Part(number, "retractions", position, table.num_rows), table)
-                position += table.num_rows
+            retract(work, spool, position, partitions)
         work.make_plan()
         _prove(delivery, work, partitions)
     return spool

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from services.intake.reading import values
 from services.intake.reading.body import body_pieces, row_partitions
 from services.intake.reading.raw import TEXT
+from services.intake.spool import Part, Spool
 from services.intake.work import Gone, Work
 from shared.focus import CANONICAL
 
@@ -19,8 +20,16 @@ _EVENT = ("row_hash", "billing_period", "charge_day", "occurrence", "flags")
 _KEYS = ("BillingAccountId", "BillingCurrency", "BilledCost", "EffectiveCost")
 
 
-def retractions(work: Work, partitions: int) -> Iterator[pa.Table]:
-    """What each vanished row becomes, in the order of the archive: what an event needs, and the keys of the work."""
+def retract(work: Work, spool: Spool, position: int, partitions: int) -> None:
+    """Write what each vanished row becomes to the spool and the work, from a position in the delivery on."""
+    for number, table in enumerate(_retractions(work, partitions)):
+        spool.write_part("retractions", number, table)
+        work.add_retractions(Part(number, "retractions", position, table.num_rows), table)
+        position += table.num_rows
+
+
+def _retractions(work: Work, partitions: int) -> Iterator[pa.Table]:
+    """What an event needs and the keys of the work, in the order of the archive."""
     for path in work.gone_files():
         first_row = 0
         archived = pq.ParquetFile(Path(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from shared.terminal import Json, ServiceCommands, out, print_json
 from shared.terminal import table as new_table
 
 _ALLOCATOR = ServiceCommands("allocator")
-_PAGE = 10_000
+_PAGE = "10000"
 _BASES = ("billed_cost", "effective_cost")
 
 
@@ -36,7 +36,8 @@ def adjustments_command(
     found = _ALLOCATOR.get("/v1/adjustments", **params)
     lines = None
     if period is not None:
-        lines = list(_lines(params | ({"cost_center": cost_center} if cost_center else {})))
+        only = {"cost_center": cost_center} if cost_center else {}
+        lines = list(_ALLOCATOR.pages("/v1/adjustments/lines", "lines", period=period, **only, limit=_PAGE))
     if as_json:
         print_json(found | ({} if lines is None else {"lines": lines}))
     elif not found["adjustments"]:
@@ -45,14 +46,6 @@ def adjustments_command(
         _show(found["adjustments"])
         if lines is not None:
             _show_takers(lines)
-
-
-def _lines(params: dict[str, str]) -> Iterator[dict[str, Any]]:
-    after: str | None = ""
-    while after is not None:
-        page = _ALLOCATOR.get("/v1/adjustments/lines", **params, limit=str(_PAGE), after=after)
-        yield from page["lines"]
-        after = page["next"]
 
 
 def _show(found: Iterable[dict[str, Any]]) -> None:

@@ -158,11 +158,7 @@ def _array(column: Column, lines: list[dict[str, Any]]) -> pa.Array:
 
 
 def _lines(params: dict[str, str], page_size: int = _PAGE) -> Iterator[dict[str, Any]]:
-    after: str | None = ""
-    while after is not None:
-        page = _ALLOCATOR.get("/v1/allocations", **params, limit=str(page_size), after=after)
-        yield from page["allocations"]
-        after = page["next"]
+    return _ALLOCATOR.pages("/v1/allocations", "allocations", **params, limit=str(page_size))
 
 
 def _show_runs(found: dict[str, Any], as_json: bool) -> None:

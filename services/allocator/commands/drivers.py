@@ -60,7 +60,7 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """List the measurements of a metric in a month."""
-    found = list(pages({"metric": metric, "period": period} | ({} if as_of is None else {"as_of": str(as_of)})))
+    found = list(measurements(metric, period, as_of))
     if as_json:
         print_json(found)
         return
@@ -140,10 +140,7 @@ def _rows(reader: Any, problems: Problems) -> Iterator[tuple[int, dict[str, str]
             )
 
 
-def pages(params: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """The measurements of a metric and month as the service has them."""
-    after: str | None = ""
-    while after is not None:
-        page = _ALLOCATOR.get("/v1/drivers", **params, limit=_PAGE, after=after)
-        yield from page["drivers"]
-        after = page["next"]
+def measurements(metric: str, period: str, as_of: int | None) -> Iterator[dict[str, Any]]:
+    """The measurements of a metric and month as the service has them, or had them at an ordinal of a run."""
+    seen = {} if as_of is None else {"as_of": str(as_of)}
+    return _ALLOCATOR.pages("/v1/drivers", "drivers", metric=metric, period=period, **seen, limit=_PAGE)

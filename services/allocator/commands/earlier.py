@@ -31,7 +31,11 @@ def earlier_at(files: Sequence[Path]) -> EarlierMonths:
 
 def earlier_of_run(run: Mapping[str, Any]) -> EarlierMonths:
     """The months that a run looked at, from the running stack."""
-    return _months(_flat(line) for month in run.get("earlier_runs", {}) for line in _lines_of(month))
+    return _months(
+        _flat(line)
+        for month in run.get("earlier_runs", {})
+        for line in _ALLOCATOR.pages("/v1/allocations", "allocations", period=month, limit=_PAGE)
+    )
 
 
 def _months(lines: Iterable[Mapping[str, str | None]]) -> EarlierMonths:
@@ -68,14 +72,6 @@ def _lines_in(file: Path) -> Iterator[dict[str, str | None]]:
 
 def _is_amount(text: str | None) -> bool:
     return text is not None and re.fullmatch(r"-?[0-9]{1,20}(\.[0-9]{1,18})?", text) is not None
-
-
-def _lines_of(month: str) -> Iterator[dict[str, Any]]:
-    after: str | None = ""
-    while after is not None:
-        page = _ALLOCATOR.get("/v1/allocations", period=month, limit=_PAGE, after=after)
-        yield from page["allocations"]
-        after = page["next"]
 
 
 def _flat(line: Mapping[str, Any]) -> Mapping[str, str | None]:

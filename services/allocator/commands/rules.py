@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +10,11 @@ import typer
 
 from services.allocator.archived_costs import NoCosts
 from services.allocator.commands.rules_diff import diff_command
-from services.allocator.commands.sides import bundle_at, loaded
+from services.allocator.commands.sides import valid_bundle_at
 from services.allocator.commands.simulate import simulate_command
 from services.allocator.commands.taken import print_taken, taken_of
 from services.allocator.domain.rule_set import FALLBACK_RULE
-from services.allocator.loading import LoadedRuleSet, RuleSetInvalid, load, load_bundle, review
+from services.allocator.loading import LoadedRuleSet, RuleSetInvalid, load, load_bundle
 from shared.archive import ArchiveUnreadable
 from shared.documents import DocumentError
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
@@ -54,22 +53,22 @@ def check_command(
     """
     if (archive is None) != (period is None):
         fail("--archive and --period go together", BAD_USAGE)
-    found = _review(file)
+    loaded, found = _read(file)
     errors = [one for one in found if strict or one.severity == "error"]
     warnings = [one for one in found if one not in errors]
-    taken = _taken(file, archive, period) if archive and period and not _invalid(found) else None
+    taken = _taken(loaded, archive, period) if loaded and archive and period else None
     if as_json:
         said: dict[str, object] = {"errors": [_as_json(one) for one in errors]}
         said["warnings"] = [_as_json(one) for one in warnings]
         print_json(said | ({} if taken is None else {"rules": taken}))
     for one in () if as_json else found:
         err.print(str(one), markup=False, style="red" if one in errors else "yellow", soft_wrap=True)
-    if errors:
+    if errors or loaded is None:
         raise typer.Exit(BAD_USAGE)
     if not as_json:
-        _print_summary(file, load(load_bundle(file)))
-    if taken is not None and not as_json:
-        print_taken(taken)
+        _print_summary(file, loaded)
+        if taken is not None:
+            print_taken(taken)
 
 
 @rules.command("apply")
@@ -87,9 +86,7 @@ def apply_command(
     Open months are allocated anew within seconds; a closed month keeps its rules. If the rules look at a tag or column
     that has not been collected so far, the costs are read again first: see `apportion allocations YYYY-MM --runs`.
     """
-    bundle = bundle_at(file)
-    loaded(bundle)
-    body = bundle.as_json() | {
+    body = valid_bundle_at(file).as_json() | {
         "applied_by": applied_by or getpass.getuser(),
         "approved_by": approved_by,
     }
@@ -130,20 +127,18 @@ def show_command(
     out.print(table)
 
 
-def _review(file: Path) -> list[DocumentError]:
+def _read(file: Path) -> tuple[LoadedRuleSet | None, list[DocumentError]]:
+    """The rule set, unless something is wrong with it, and errors and warnings in order of file and line."""
     try:
-        return review(load_bundle(file))
+        loaded = load(load_bundle(file))
     except RuleSetInvalid as error:
-        return list(error.errors)
+        return None, sorted([*error.errors, *error.warnings])
+    return loaded, list(loaded.warnings)
 
 
-def _invalid(found: Iterable[DocumentError]) -> bool:
-    return any(one.severity == "error" for one in found)
-
-
-def _taken(file: Path, archive: Path, period: str) -> list[dict[str, Any]]:
+def _taken(loaded: LoadedRuleSet, archive: Path, period: str) -> list[dict[str, Any]]:
     try:
-        return taken_of(archive, period, load(load_bundle(file)))
+        return taken_of(archive, period, loaded)
     except (ArchiveUnreadable, NoCosts) as error:
         fail(str(error), BAD_USAGE)
 

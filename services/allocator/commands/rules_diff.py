@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from services.allocator.commands.sides import bundle_at, loaded
+from services.allocator.commands.sides import valid_bundle_at
 from services.allocator.differences import Section, compare
 from services.allocator.loading import Bundle, load
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
@@ -50,9 +50,7 @@ def diff_command(
 def _bundle(named: str) -> Bundle:
     path = Path(named)
     if path.exists():
-        bundle = bundle_at(path)
-        loaded(bundle)
-        return bundle
+        return valid_bundle_at(path)
     if not _VERSION.fullmatch(named):
         fail(f"{named} is neither a file nor a version: give {_NAMED}", BAD_USAGE)
     return _applied(_ALLOCATOR.get(f"/v1/rule-sets/{named}"))

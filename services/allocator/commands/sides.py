@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from services.allocator.commands.drivers import pages, read_csv
+from services.allocator.commands.drivers import measurements, read_csv
 from services.allocator.commands.earlier import earlier_at, earlier_of_run
 from services.allocator.domain.drivers import Drivers, Window
 from services.allocator.domain.metrics_used import metrics_used
@@ -29,7 +29,14 @@ def bundle_at(path: Path) -> Bundle:
         fail(f"{path} can't be used:\n{error}", BAD_USAGE)
 
 
-def loaded(bundle: Bundle) -> LoadedRuleSet:
+def valid_bundle_at(path: Path) -> Bundle:
+    """The same; ends the command too if the rule set is not valid."""
+    bundle = bundle_at(path)
+    rule_set_of(bundle)
+    return bundle
+
+
+def rule_set_of(bundle: Bundle) -> LoadedRuleSet:
     """A bundle's rule set; ends the command if it is not valid."""
     try:
         return load(bundle)
@@ -40,13 +47,13 @@ def loaded(bundle: Bundle) -> LoadedRuleSet:
 def applied(version: str) -> LoadedRuleSet:
     """A rule set that was applied."""
     kept = _ALLOCATOR.get(f"/v1/rule-sets/{version}")
-    return loaded(Bundle(kept["document"], kept["files"], kept["document_name"]))
+    return rule_set_of(Bundle(kept["document"], kept["files"], kept["document_name"]))
 
 
 def side_of(period: str, rules: Path | None = None, drivers: Path | None = None, earlier: Sequence[Path] = ()) -> Side:
     """Rule set, drivers and earlier months of files; what is not given is that of a month's newest run."""
     if rules is not None:
-        return Side(loaded(bundle_at(rules)), measured(drivers), earlier_at(earlier))
+        return Side(rule_set_of(bundle_at(rules)), measured(drivers), earlier_at(earlier))
     run = _newest_run(period)
     rule_set = applied(run["rule_set_version"])
     quantities = measured(drivers) if drivers else _drivers_of_run(rule_set, period, run)
@@ -76,12 +83,11 @@ def _newest_run(period: str) -> dict[str, Any]:
 
 def _drivers_of_run(rule_set: LoadedRuleSet, period: str, run: dict[str, Any]) -> Drivers:
     """The measurements that a run may have looked at, in the revisions that it saw."""
-    as_of = {"as_of": str(run["drivers_ordinal"])} if run.get("drivers_ordinal") is not None else {}
     found: dict[str, DriverMeasurement] = {}
     for metric, days in metrics_used(rule_set.rule_set).items():
         earliest = Window.of_month(period).start - timedelta(days=days)
         for month in _months(f"{earliest:%Y-%m}", period):
-            for row in pages({"metric": metric, "period": month} | as_of):
+            for row in measurements(metric, month, run.get("drivers_ordinal")):
                 measurement = {name: row[name] for name in (*REQUIRED, "source")}
                 found[row["measurement_id"]] = read_measurement(measurement).measurement
     return drivers_of(found.values())

@@ -15,7 +15,7 @@ import typer
 
 from services.allocator.archived_costs import NoCosts
 from services.allocator.commands.earlier import EARLIER_HELP, earlier_at
-from services.allocator.commands.sides import bundle_at, loaded, measured, measurements_at
+from services.allocator.commands.sides import bundle_at, measured, measurements_at, rule_set_of
 from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.loading import Bundle
@@ -103,7 +103,7 @@ def simulate_command(
 
 def _with_moves(bundle: Bundle, moves: Sequence[str], period: str) -> Bundle:
     if moves:
-        loaded(bundle)
+        rule_set_of(bundle)
     try:
         return moved(bundle, [read_move(one, period) for one in moves])
     except MoveInvalid as error:
@@ -123,8 +123,8 @@ def _from_archive(
         fail("--archive needs --against: the rule set to compare with, as a file or directory", BAD_USAGE)
     known = measured(drivers)
     sides = (
-        Side(loaded(bundle_at(Path(against))), known, earlier),
-        Side(loaded(after), known.changed(measured(changes)), earlier),
+        Side(rule_set_of(bundle_at(Path(against))), known, earlier),
+        Side(rule_set_of(after), known.changed(measured(changes)), earlier),
     )
     try:
         return simulate_archive(archive, period, *sides)

@@ -60,15 +60,11 @@ class LoadedRuleSet:
 
 def check(bundle: Bundle) -> list[DocumentError]:
     """Everything that is wrong with a bundle, in order of file and line; empty if it can be applied."""
-    return [error for error in review(bundle) if error.severity == "error"]
-
-
-def review(bundle: Bundle) -> list[DocumentError]:
-    """All errors and warnings about a bundle, in order of file and line."""
     try:
-        return list(load(bundle).warnings)
+        load(bundle)
     except RuleSetInvalid as error:
-        return sorted([*error.errors, *error.warnings])
+        return sorted(error.errors)
+    return []
 
 
 def load(bundle: Bundle) -> LoadedRuleSet:
