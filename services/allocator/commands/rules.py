@@ -14,7 +14,7 @@ from services.allocator.commands.sides import valid_bundle_at
 from services.allocator.commands.simulate import simulate_command
 from services.allocator.commands.taken import print_taken, taken_of
 from services.allocator.domain.rule_set import FALLBACK_RULE
-from services.allocator.loading import LoadedRuleSet, RuleSetInvalid, load, load_bundle
+from services.allocator.loading import LoadedRuleSet, RuleSetInvalid, load_bundle, review
 from shared.archive import ArchiveUnreadable
 from shared.documents import DocumentError
 from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
@@ -128,12 +128,10 @@ def show_command(
 
 
 def _read(file: Path) -> tuple[LoadedRuleSet | None, list[DocumentError]]:
-    """The rule set, unless something is wrong with it, and errors and warnings in order of file and line."""
     try:
-        loaded = load(load_bundle(file))
+        return review(load_bundle(file))
     except RuleSetInvalid as error:
-        return None, sorted([*error.errors, *error.warnings])
-    return loaded, list(loaded.warnings)
+        return None, list(error.errors)
 
 
 def _taken(loaded: LoadedRuleSet, archive: Path, period: str) -> list[dict[str, Any]]:

@@ -5,6 +5,6 @@ Needs no running service: `rules check` in a git hook or a pipeline uses exactly
 
 from services.allocator.loading.bundle import Bundle, load_bundle
 from services.allocator.loading.problems import RuleSetInvalid
-from services.allocator.loading.rule_set import LoadedRuleSet, Place, check, load
+from services.allocator.loading.rule_set import LoadedRuleSet, Place, check, load, review
 
-__all__ = ["Bundle", "LoadedRuleSet", "Place", "RuleSetInvalid", "check", "load", "load_bundle"]
+__all__ = ["Bundle", "LoadedRuleSet", "Place", "RuleSetInvalid", "check", "load", "load_bundle", "review"]

@@ -60,11 +60,16 @@ class LoadedRuleSet:
 
 def check(bundle: Bundle) -> list[DocumentError]:
     """Everything that is wrong with a bundle, in order of file and line; empty if it can be applied."""
+    return [error for error in review(bundle)[1] if error.severity == "error"]
+
+
+def review(bundle: Bundle) -> tuple[LoadedRuleSet | None, list[DocumentError]]:
+    """A bundle's rule set, unless something is wrong with it, and errors and warnings in order of file and line."""
     try:
-        load(bundle)
+        loaded = load(bundle)
     except RuleSetInvalid as error:
-        return sorted(error.errors)
-    return []
+        return None, sorted([*error.errors, *error.warnings])
+    return loaded, list(loaded.warnings)
 
 
 def load(bundle: Bundle) -> LoadedRuleSet:

@@ -43,4 +43,4 @@ def rules(text: str, centers: str = CENTERS, **tables: str) -> LoadedRuleSet:
 
 def said(text: str, centers: str = CENTERS, **tables: str) -> Sequence[str]:
     """Every error and warning about these lines; the first of them is line 5."""
-    return [str(one) for one in review(bundle(text, centers, **tables))]
+    return [str(one) for one in review(bundle(text, centers, **tables))[1]]
