@@ -155,8 +155,8 @@ def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str, tried: Trie
     ) -> dict[str, Any]:
         """What differs between two applied rule sets, each by the first digits of its version."""
         async with engine.connect() as conn:
-            old, new = await _shown(conn, before), await _shown(conn, after)
-        found = await run_in_threadpool(compare, _bundle(old), _bundle(new))
+            (old, old_bundle), (new, new_bundle) = [await applied_rule_set(conn, one) for one in (before, after)]
+        found = await run_in_threadpool(compare, old_bundle, new_bundle)
         sections = {name: section.as_json() for name, section in found.items()}
         return {"from": old["version"], "to": new["version"], "differences": sections}
 
@@ -168,14 +168,19 @@ def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str, tried: Trie
 
 
 async def _shown(conn: AsyncConnection, version: str) -> dict[str, Any]:
-    """An applied rule set by the first digits of its version."""
+    row, bundle = await applied_rule_set(conn, version)
+    return row | bundle.as_json()
+
+
+async def applied_rule_set(conn: AsyncConnection, version: str) -> tuple[dict[str, Any], Bundle]:
+    """An applied rule set by the first digits of its version: how it was applied, and what.
+
+    Raises:
+        ApiError: 404 if none begins so, or several do.
+    """
     known = [row for row in await rule_sets.listing(conn) if row["version"].startswith(version)]
     if not _VERSION.fullmatch(version) or len(known) != 1:
         raise ApiError(404, "unknown-rule-set", f"{len(known)} rule sets have a version that begins {version!r}")
     bundle = await rule_sets.bundle(conn, known[0]["version"])
     assert bundle is not None
-    return known[0] | bundle.as_json()
-
-
-def _bundle(shown: dict[str, Any]) -> Bundle:
-    return Bundle(shown["document"], shown["files"], shown["document_name"])
+    return known[0], bundle

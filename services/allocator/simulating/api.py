@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.allocator.api import BundleBody
+from services.allocator.api import BundleBody, applied_rule_set
 from services.allocator.domain.buckets import Buckets
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers
 from services.allocator.domain.methods import CannotDivide
@@ -86,14 +86,8 @@ async def _against(conn: AsyncConnection, question: Question) -> Bundle:
         version = await rule_sets.in_force(conn, period)
         if version is None:
             raise ApiError(409, "no-rule-set", f"no rule set applies to {period}: name one to compare with (--against)")
-    else:
-        known = [row["version"] for row in await rule_sets.listing(conn) if row["version"].startswith(wanted)]
-        if len(known) != 1:
-            raise ApiError(404, "unknown-rule-set", f"{len(known)} rule sets have a version that begins {wanted!r}")
-        version = known[0]
-    bundle = await rule_sets.bundle(conn, version)
-    assert bundle is not None
-    return bundle
+        wanted = version
+    return (await applied_rule_set(conn, wanted))[1]
 
 
 async def _loaded(bundle: Bundle) -> LoadedRuleSet:

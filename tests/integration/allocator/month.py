@@ -32,6 +32,18 @@ pools:
   - {id: shared, method: proportional, targets: all, when_zero: even}
 """
 BY_TAG = RULES.replace("rules:\n", "rules:\n  - {id: by-tag, assign: {tag: team}}\n")
+REFUNDED = """
+name: refunded
+effective_from: 2025-12
+basis: BilledCost
+cost_centers: cost-centers.csv
+rules:
+  - {id: refunds, when: {column: ChargeClass, equals: Correction}, assign: {pool: refunds}}
+  - {id: by-team, assign: {tag: team}}
+fallback: {suspense: true}
+pools:
+  - {id: refunds, method: as_charged, partition_by: [SubAccountId]}
+"""
 
 
 def bundle(document: str = RULES) -> Bundle:

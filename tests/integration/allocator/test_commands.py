@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from apportion.cli import app
-from tests.integration.allocator.month import BY_TAG, CENTERS, RULES, apply, costs
+from tests.integration.allocator.month import BY_TAG, CENTERS, REFUNDED, RULES, apply, costs
 from tests.integration.allocator.world import PERIOD, Process, World, until
+from tests.unit.allocator.archive import charge, write_archive
 
 HEADER = "metric,subject,quantity,unit,window_start,window_end\n"
 
@@ -91,3 +94,30 @@ async def test_rules_are_applied_by_two_people_compared_with_those_in_force_and_
     await world.run_of(allocator, lambda run: run["rule_set_version"].startswith(before))
     code, said = await call("kpis", PERIOD)
     assert (code, "team" in said, "cost that carries it" in said) == (0, True, True)
+
+
+async def test_a_month_as_focus_splits_refunds_as_the_run_did_whose_earlier_months_it_asks_for(
+    world: World, allocator: Process, tmp_path: Path
+) -> None:
+    refund = charge("-8", ChargeClass="Correction", SubAccountId="a1", day="2025-12-07", billing_period=PERIOD)
+    delivered = charge("-8", ChargeClass="Correction", SubAccountId="a1", ChargePeriodStart="2025-12-07T00:00:00Z")
+    charged = [charge(cost, tags={"team": team}, SubAccountId="a1") for cost, team in (("30", "CC-1"), ("10", "CC-2"))]
+    await apply(allocator.http, REFUNDED)
+    await world.deliver([_as_event(one) for one in charged], billing_period="2025-12")
+    await world.run_of(allocator, lambda run: True, "2025-12")
+    await world.deliver([_as_event(delivered)])
+    await world.run_of(allocator, lambda run: True)
+
+    archive, target = write_archive(tmp_path / "archive", [refund]), tmp_path / "january.csv"
+    code, said = await call("allocations", PERIOD, "--focus", archive, "--out", target)
+
+    assert code == 0, said
+    with target.open(newline="") as file:
+        rows = {row["x_CostCenter"]: Decimal(row["BilledCost"]) for row in csv.DictReader(file)}
+    assert rows == {"": Decimal(0), "CC-1": Decimal(-6), "CC-2": Decimal(-2)}
+
+
+def _as_event(row: dict[str, Any]) -> dict[str, Any]:
+    """An archived row as the charge of an event."""
+    texts = {name: str(value) for name, value in row.items() if value is not None and name[0].isupper()}
+    return texts | {"Tags": json.loads(row["Tags"] or "{}")}

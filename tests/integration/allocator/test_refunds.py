@@ -5,22 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.integration.allocator.month import RULES, apply, bundle
+from tests.integration.allocator.month import REFUNDED, RULES, apply, bundle
 from tests.integration.allocator.world import World
 
 DECEMBER = "2025-12"
-REFUNDED = """
-name: refunded
-effective_from: 2025-12
-basis: BilledCost
-cost_centers: cost-centers.csv
-rules:
-  - {id: refunds, when: {column: ChargeClass, equals: Correction}, assign: {pool: refunds}}
-  - {id: by-team, assign: {tag: team}}
-fallback: {suspense: true}
-pools:
-  - {id: refunds, method: as_charged, partition_by: [SubAccountId]}
-"""
 
 
 def charge(cost: str, team: str = "", **more: str) -> dict[str, Any]:
