@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated, Any, NoReturn
 
@@ -33,6 +34,11 @@ def table(*headers: str, title: str | None = None) -> Table:
     for header in headers:
         made.add_column(header, overflow="fold")
     return made
+
+
+def moment(iso: str) -> str:
+    """A time of ISO 8601 for a table: UTC, to the second."""
+    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def print_json(document: object) -> None:

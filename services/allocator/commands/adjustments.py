@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from shared.money import text, total
-from shared.terminal import Json, ServiceCommands, out, print_json
+from shared.terminal import Json, ServiceCommands, moment, out, print_json
 from shared.terminal import table as new_table
 
 _ALLOCATOR = ServiceCommands("allocator")
@@ -54,7 +54,7 @@ def _show(found: Iterable[dict[str, Any]]) -> None:
         cause = ", ".join(run["deliveries"]) or "drivers"
         for sums in run["totals"]:
             table.add_row(
-                run["billing_period"], str(run["number"]), cause, run["finished_at"][:19], str(sums["lines"]),
+                run["billing_period"], str(run["number"]), cause, moment(run["finished_at"]), str(sums["lines"]),
                 sums["cost_billed"], sums["cost_effective"], sums["currency"],
             )  # fmt: skip
     out.print(table)

@@ -21,7 +21,7 @@ from services.allocator.focus_split.files import write_month
 from services.allocator.focus_split.rows import Month
 from services.allocator.simulating.simulate import Side
 from shared.archive import ArchiveUnreadable
-from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, out, print_json
+from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, moment, out, print_json
 from shared.terminal import table as new_table
 
 _PAGE: Final = 10_000
@@ -170,7 +170,7 @@ def _show_runs(found: dict[str, Any], as_json: bool) -> None:
         basis = "billed" if run["basis"] == "BilledCost" else "effective"
         for total in run["totals"]:
             table.add_row(run["run_id"], run["kind"], f"{run['rule_set']} {run['rule_set_version'][:12]}",
-                          run["finished_at"], str(run["changed_lines"]), total[f"allocated_{basis}"],
+                          moment(run["finished_at"]), str(run["changed_lines"]), total[f"allocated_{basis}"],
                           total[f"suspense_{basis}"], total["currency"])  # fmt: skip
     out.print(table)
     for waiting in found["waiting"]:

@@ -17,7 +17,7 @@ from services.allocator.domain.rule_set import FALLBACK_RULE
 from services.allocator.loading import LoadedRuleSet, RuleSetInvalid, load_bundle, review
 from shared.archive import ArchiveUnreadable
 from shared.documents import DocumentError
-from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, out, print_json
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, err, fail, moment, out, print_json
 from shared.terminal import table as new_table
 
 RuleFile = Annotated[
@@ -123,7 +123,7 @@ def show_command(
     table = new_table("name", "version", "from", "basis", "applied by", "approved by", "applied at")
     for row in found:
         table.add_row(row["name"], row["version"][:12], row["effective_from"], row["basis"], row["applied_by"],
-                      row["approved_by"] or "", row["applied_at"])  # fmt: skip
+                      row["approved_by"] or "", moment(row["applied_at"]))  # fmt: skip
     out.print(table)
 
 
