@@ -28,11 +28,22 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+class _Figures(str):
+    """The header of a column of figures, which stand to the right."""
+
+    __slots__ = ()
+
+
+def figures(*headers: str) -> tuple[str, ...]:
+    """Headers of columns of figures, for `table`."""
+    return tuple(map(_Figures, headers))
+
+
 def table(*headers: str, title: str | None = None) -> Table:
     """A table whose cells fold when the terminal is narrow: an amount is never cut off."""
     made = Table(title=title)
     for header in headers:
-        made.add_column(header, overflow="fold")
+        made.add_column(header, overflow="fold", justify="right" if isinstance(header, _Figures) else "left")
     return made
 
 

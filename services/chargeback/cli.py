@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,8 @@ from rich.markup import escape
 
 from services.chargeback.terminal import invoice_view
 from shared.events import Invoice
-from shared.terminal import BLOCKED, FAULT, Json, ServiceCommands, err, fail, out, print_json
+from shared.money import minor_text
+from shared.terminal import BLOCKED, FAULT, Json, ServiceCommands, err, fail, figures, out, print_json
 from shared.terminal import table as new_table
 
 app = typer.Typer(
@@ -47,11 +49,11 @@ def list_invoices(
     if as_json:
         print_json(rows)
         return
-    table = new_table("Number or id", "Period", "Cost center", "Status", "Lines", "Total", "Currency")
+    table = new_table("Number or id", "Period", "Cost center", "Status", *figures("Lines", "Total"), "Currency")
     for row in rows:
         table.add_row(
             row["number"] or row["invoice_id"], row["billing_period"], escape(row["cost_center"]), row["status"],
-            str(row["lines"]), row["total"], row["currency"],
+            str(row["lines"]), minor_text(Decimal(row["total"]), row["currency"]), row["currency"],
         )  # fmt: skip
     out.print(table)
 
@@ -122,7 +124,7 @@ def _report(answer: dict[str, Any], as_json: bool, what: str) -> None:
         print_json(answer)
         return
     out.print(f"{answer['billing_period']}: {escape(what)}")
-    table = new_table("Currency", "Documents", "Lines", "Invoiced", "Allocated", "Rounding")
+    table = new_table("Currency", *figures("Documents", "Lines", "Invoiced", "Allocated", "Rounding"))
     for total in answer["totals"]:
         table.add_row(
             total["currency"], str(total["documents"]), str(total["lines"]), total["invoiced"], total["allocated"],

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from shared.terminal import BLOCKED, Json, ServiceCommands, err, out, print_json
+from shared.terminal import BLOCKED, Json, ServiceCommands, err, figures, out, print_json
 from shared.terminal import table as new_table
 
 _POLL_SECONDS = 0.5
@@ -125,9 +125,7 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
 def _stages(stages: list[dict[str, Any]]) -> Table:
     names = ("rows", "provider_invoiced", "billed_cost", "effective_cost", "allocated", "suspense", "invoiced",
              "rounding", "documents")  # fmt: skip
-    table = new_table("stage", *(one["currency"] for one in stages))
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = new_table("stage", *figures(*(one["currency"] for one in stages)))
     for name in names:
         table.add_row(name.replace("_", " "), *(_cell(one[name]) for one in stages))
     return table

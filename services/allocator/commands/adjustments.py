@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from shared.money import text, total
-from shared.terminal import Json, ServiceCommands, moment, out, print_json
+from shared.terminal import Json, ServiceCommands, figures, moment, out, print_json
 from shared.terminal import table as new_table
 
 _ALLOCATOR = ServiceCommands("allocator")
@@ -49,7 +49,9 @@ def adjustments_command(
 
 
 def _show(found: Iterable[dict[str, Any]]) -> None:
-    table = new_table("month", "no.", "because of", "finished", "lines", "late billed", "late effective", "currency")
+    table = new_table(
+        "month", "no.", "because of", "finished", *figures("lines", "late billed", "late effective"), "currency"
+    )
     for run in found:
         cause = ", ".join(run["deliveries"]) or "drivers"
         for sums in run["totals"]:
@@ -64,7 +66,7 @@ def _show_takers(lines: Iterable[dict[str, Any]]) -> None:
     found: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
     for line in lines:
         found.setdefault((line["adjustment"], line["cost_center"], line["currency"]), []).append(line)
-    table = new_table("no.", "cost center", "billed", "effective", "currency", "largest line")
+    table = new_table("no.", "cost center", *figures("billed", "effective"), "currency", "largest line")
     for (number, cost_center, currency), parts in sorted(found.items()):
         billed, effective = (text(total(Decimal(one[name]) for one in parts)) for name in _BASES)
         largest = max(parts, key=lambda one: (Decimal(one["effective_cost"]).copy_abs(), one["allocation_id"]))

@@ -21,7 +21,7 @@ from services.allocator.focus_split.files import write_month
 from services.allocator.focus_split.rows import Month
 from services.allocator.simulating.simulate import Side
 from shared.archive import ArchiveUnreadable
-from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, moment, out, print_json
+from shared.terminal import BAD_USAGE, BLOCKED, Json, ServiceCommands, err, fail, figures, moment, out, print_json
 from shared.terminal import table as new_table
 
 _PAGE: Final = 10_000
@@ -107,7 +107,9 @@ def allocations(
     if as_json:
         print_json(lines)
         return
-    table = new_table("cost center", "kind", "service", "account", "rule", "path", "billed", "effective", "currency")
+    table = new_table(
+        "cost center", "kind", "service", "account", "rule", "path", *figures("billed", "effective"), "currency"
+    )
     for line in lines:
         origin = line["origin"]
         table.add_row(line["cost_center"], line["kind"], origin["service_name"], origin["sub_account_id"] or "",
@@ -165,7 +167,9 @@ def _show_runs(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    table = new_table("run", "kind", "rule set", "finished", "changed lines", "allocated", "suspense", "currency")
+    table = new_table(
+        "run", "kind", "rule set", "finished", *figures("changed lines", "allocated", "suspense"), "currency"
+    )
     for run in found["runs"]:
         basis = "billed" if run["basis"] == "BilledCost" else "effective"
         for total in run["totals"]:

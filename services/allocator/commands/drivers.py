@@ -12,7 +12,7 @@ import typer
 
 from services.allocator.measurements import REQUIRED, MeasurementInvalid, read_measurement
 from shared.documents import DocumentInvalid, Problems
-from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, figures, out, print_json
 from shared.terminal import table as new_table
 
 _HEADER: Final = ",".join(REQUIRED) + "[,source]"
@@ -64,7 +64,7 @@ def list_command(
     if as_json:
         print_json(found)
         return
-    table = new_table("subject", "quantity", "unit", "from", "until", "source", "revision")
+    table = new_table("subject", *figures("quantity"), "unit", "from", "until", "source", *figures("revision"))
     for row in found:
         table.add_row(row["subject"], row["quantity"], row["unit"], row["window_start"], row["window_end"],
                       row["source"], str(row["revision"]))  # fmt: skip
@@ -78,7 +78,7 @@ def metrics_command(as_json: Json = False) -> None:
     if as_json:
         print_json(found)
         return
-    table = new_table("metric", "unit", "measurements", "subjects", "from", "until")
+    table = new_table("metric", "unit", *figures("measurements", "subjects"), "from", "until")
     for row in found:
         table.add_row(row["metric"], row["unit"], str(row["measurements"]), str(row["subjects"]), row["first"],
                       row["last"])  # fmt: skip

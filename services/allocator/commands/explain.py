@@ -9,7 +9,7 @@ import typer
 
 from services.allocator.commands.explain_adjustment import print_adjusting_line
 from shared.money import readable
-from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, out, print_json
+from shared.terminal import BAD_USAGE, Json, ServiceCommands, fail, figures, out, print_json
 from shared.terminal import table as new_table
 
 _ALLOCATOR = ServiceCommands("allocator")
@@ -70,7 +70,7 @@ def _print_change(found: dict[str, Any]) -> None:
     parts = list(found["changes"][0]["parts"]) if found["changes"] else []
     title = f"{found['cost_center']}: the change"
     table = new_table(
-        "", found["since"], *(name.replace("_", "-") for name in parts), found["billing_period"], title=title
+        "", *figures(found["since"], *(name.replace("_", "-") for name in parts), found["billing_period"]), title=title
     )
     for one in found["changes"]:
         currency = one["currency"]
@@ -104,7 +104,7 @@ def _print_line(found: dict[str, Any]) -> None:
             out.print(f"   as run {as_then['run_id']} split the charges of {as_then['billing_period']}", soft_wrap=True)
         for driver in step.get("drivers", ()):
             out.print(f"   {_measured(driver)}", markup=False, soft_wrap=True)
-        table = new_table("of this origin, to", "billed", "effective")
+        table = new_table("of this origin, to", *figures("billed", "effective"))
         for taker in step["takers"]:
             table.add_row(taker["to"], taker["billed_cost"], taker["effective_cost"])
         if held := step["held_of_origin"]:
@@ -122,7 +122,7 @@ def _measured(driver: dict[str, Any]) -> str:
 
 
 def _print_rows(listed: dict[str, Any]) -> None:
-    table = new_table("day", "service", "resource", "description", "billed", "effective")
+    table = new_table("day", "service", "resource", "description", *figures("billed", "effective"))
     for row in listed["rows"]:
         table.add_row(row["charge_day"], row["ServiceName"], row["ResourceId"] or "", row["ChargeDescription"] or "",
                       row["BilledCost"], row["EffectiveCost"])  # fmt: skip
@@ -138,7 +138,7 @@ def _print_rows(listed: dict[str, Any]) -> None:
 def _print_summary(found: dict[str, Any]) -> None:
     out.print(f"{found['cost_center']} in {found['billing_period']}, {found['basis']}; rule set {found['rule_set']} "
               f"{found['rule_set_version'][:12]}", markup=False, soft_wrap=True)  # fmt: skip
-    table = new_table("kind", "rule", "for", "share", "amount", "", "lines", "largest line")
+    table = new_table("kind", "rule", "for", *figures("share", "amount"), "", *figures("lines"), "largest line")
     for entry in found["entries"]:
         share, currency = entry["share"], entry["currency"]
         table.add_row(

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared.money import CONTEXT, text
-from shared.terminal import out
+from shared.terminal import figures, out
 from shared.terminal import table as new_table
 
 
@@ -23,7 +23,7 @@ def print_adjusting_line(found: dict[str, Any]) -> None:
     where = f" ({rule['file']} line {rule['line']})" if "file" in rule else ""
     by = f"rule {rule['id']}{where} of {rule['rule_set']} {rule['version'][:12]}, that of the close"
     out.print(by, markup=False, soft_wrap=True)
-    table = new_table("effective cost, shares, quantities", "before", "after", "change")
+    table = new_table("effective cost, shares, quantities", *figures("before", "after", "change"))
     for what, before, after in _rows(found["before"], found["after"]):
         table.add_row(what, before or "", after or "", _change(before, after))
     out.print(table)

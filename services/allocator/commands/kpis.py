@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from shared.terminal import Json, ServiceCommands, out, print_json
+from shared.terminal import Json, ServiceCommands, figures, out, print_json
 from shared.terminal import table as new_table
 
 _ALLOCATOR = ServiceCommands("allocator")
@@ -25,7 +25,7 @@ def kpis_command(
     if as_json:
         print_json(found)
         return
-    table = new_table("currency", "cost", "allocated", "direct", "shared", "suspense", "in suspense for")
+    table = new_table("currency", *figures("cost", "allocated", "direct", "shared", "suspense", "in suspense for"))
     for one in found["currencies"]:
         parts = (_percent(one[f"{name}_percent"]) for name in ("allocated", "direct", "shared", "suspense"))
         days = one["suspense_days"]
@@ -33,7 +33,7 @@ def kpis_command(
     out.print(table)
     tags = [(one["currency"], tag) for one in found["currencies"] for tag in one["tags"]]
     if tags:
-        tagged = new_table("tag", "currency", "cost that carries it", "of all")
+        tagged = new_table("tag", "currency", *figures("cost that carries it", "of all"))
         for currency, tag in tags:
             tagged.add_row(escape(tag["tag"]), currency, tag["cost"], _percent(tag["percent"]))
         out.print(tagged)

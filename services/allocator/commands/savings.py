@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from shared.money import readable
-from shared.terminal import Json, ServiceCommands, out, print_json
+from shared.terminal import Json, ServiceCommands, figures, out, print_json
 from shared.terminal import table as new_table
 
 
@@ -24,7 +24,9 @@ def savings_command(
     if as_json:
         print_json(found)
         return
-    table = new_table("commitment", "owner", "at contracted prices", "effective", "savings", "unused", "currency")
+    table = new_table(
+        "commitment", "owner", *figures("at contracted prices", "effective", "savings", "unused"), "currency"
+    )
     for one in found:
         currency = one["currency"]
         amounts = (one["contracted_cost"], one["effective_cost"], one["savings"], one["unused_cost"])

@@ -24,7 +24,7 @@ from services.allocator.simulating.page import simulation_page
 from services.allocator.simulating.simulate import Side, simulate_archive
 from shared.archive import ArchiveUnreadable
 from shared.money import readable
-from shared.terminal import BAD_USAGE, BLOCKED, ServiceCommands, err, fail, out
+from shared.terminal import BAD_USAGE, BLOCKED, ServiceCommands, err, fail, figures, out
 from shared.terminal import table as new_table
 
 _ALLOCATOR = ServiceCommands("allocator")
@@ -176,7 +176,7 @@ def _print(document: dict[str, Any]) -> None:
         ("Pools", "pool", document["pools"]),
     ):
         if rows:
-            table = new_table(key.replace("_", " "), "before", "after", "change", "currency", title=title)
+            table = new_table(key.replace("_", " "), *figures("before", "after", "change"), "currency", title=title)
             for one in rows:
                 currency = one["currency"]
                 table.add_row(

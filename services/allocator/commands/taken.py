@@ -13,7 +13,7 @@ from services.allocator.domain.conditions import rule_dimensions
 from services.allocator.domain.rule_set import FALLBACK_RULE
 from services.allocator.loading import LoadedRuleSet
 from shared.money import CONTEXT, ZERO, readable, text
-from shared.terminal import out
+from shared.terminal import figures, out
 from shared.terminal import table as new_table
 
 
@@ -48,7 +48,7 @@ def taken_of(archive: Path, billing_period: str, loaded: LoadedRuleSet) -> list[
 
 def print_taken(taken: Sequence[dict[str, Any]]) -> None:
     """Print what each rule takes as a table."""
-    table = new_table("rule", "charges", "cost", "", "a later rule would give it to others")
+    table = new_table("rule", *figures("charges", "cost"), "", "a later rule would give it to others")
     for one in taken:
         currency = one["currency"] or ""
         cost = readable(one["cost"], currency) if currency else ""

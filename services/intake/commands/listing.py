@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from shared.terminal import Json, ServiceCommands, out, print_json
+from shared.terminal import Json, ServiceCommands, figures, out, print_json
 from shared.terminal import table as new_table
 
 _intake = ServiceCommands("intake")
@@ -25,7 +25,7 @@ def deliveries(
     if as_json:
         print_json(found)
         return
-    table = new_table("delivery", "state", "rows", "events", "BilledCost")
+    table = new_table("delivery", "state", *figures("rows", "events", "BilledCost"))
     table.show_lines = True
     for column in table.columns:
         column.no_wrap = column.header != "BilledCost"
@@ -47,13 +47,13 @@ def show_delivery(delivery: dict[str, Any]) -> None:
         f"{delivery['rejected_rows']:,} rows rejected, {delivery['flagged_rows']:,} flagged"
     )
     _show_holding(delivery)
-    table = new_table("period", "currency", "rows", "BilledCost", "EffectiveCost", title="what it holds")
+    table = new_table("period", "currency", *figures("rows", "BilledCost", "EffectiveCost"), title="what it holds")
     for total in delivery["snapshot"]:
         table.add_row(total["billing_period"], total["currency"], f"{total['events']:,}", total["billed_cost"],
                       total["effective_cost"])  # fmt: skip
     out.print(table)
     if delivery["findings"]:
-        findings = new_table("finding", "rows", "what it means", title="look twice at")
+        findings = new_table("finding", *figures("rows"), "what it means", title="look twice at")
         for finding in delivery["findings"]:
             findings.add_row(finding["code"], f"{finding['rows']:,}", finding["message"])
         out.print(findings)

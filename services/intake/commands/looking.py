@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from services.intake.quality.page import percent, quality_page
-from shared.terminal import Json, ServiceCommands, out, print_json
+from shared.terminal import Json, ServiceCommands, figures, out, print_json
 from shared.terminal import table as new_table
 
 _intake = ServiceCommands("intake")
@@ -63,7 +63,7 @@ def _show(report: dict[str, Any]) -> None:
 
 def _show_rejected(report: dict[str, Any]) -> None:
     if report["rejected"]:
-        table = _table("code", "column", "rows", "first line", title="rejected")
+        table = _table("code", "column", *figures("rows"), "first line", title="rejected")
         for one in report["rejected"]:
             first = one["examples"][0]
             table.add_row(one["code"], one["column"], f"{one['rows']:,}", f"{first['file']}:{first['line']}")
@@ -72,7 +72,7 @@ def _show_rejected(report: dict[str, Any]) -> None:
 
 def _show_flags(report: dict[str, Any]) -> None:
     if report["flags"]:
-        table = _table("flag", "rows", "absolute BilledCost", "of all", title="flagged")
+        table = _table("flag", *figures("rows", "absolute BilledCost", "of all"), title="flagged")
         for flag in report["flags"]:
             costs = "\n".join(f"{cost['billed']} {cost['currency']}" for cost in flag["costs"])
             shares = "\n".join(percent(cost["billed_share"]) for cost in flag["costs"])
