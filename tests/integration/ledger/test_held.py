@@ -165,7 +165,7 @@ async def test_a_close_that_is_blocked_before_all_costs_are_read_shows_no_differ
 ) -> None:
     async def only_costs_are_awaited() -> bool | None:
         waiting = (await world.period())["waiting_for"]
-        return bool(waiting) and all("cost partition" in one for one in waiting) or None
+        return (bool(waiting) and all("cost partition" in one for one in waiting)) or None
 
     await world.start()
     async with unwritable(world, "delivery_progress"):
