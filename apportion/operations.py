@@ -6,12 +6,13 @@ import asyncio
 from typing import Annotated
 
 import typer
+from aiokafka.errors import KafkaError
 
 from deploy.local.services import SERVICES
 from shared import topic_admin
 from shared.database import create_engine, migrate
 from shared.settings import ServiceSettings
-from shared.terminal import Json, out, print_json
+from shared.terminal import BLOCKED, FAULT, Json, fail, out, print_json
 from shared.terminal import table as new_table
 
 topics = typer.Typer(help="Kafka topics: partitions, retention, compaction.", no_args_is_help=True)
@@ -41,7 +42,13 @@ def apply_topics(
 ) -> None:
     """Create the topics that are missing and set retention and cleanup where they differ. Deletes nothing."""
     settings = ServiceSettings()
-    states = asyncio.run(topic_admin.apply(settings.kafka_bootstrap, settings.topic_prefix, replication_factor))
+    try:
+        states = asyncio.run(topic_admin.apply(settings.kafka_bootstrap, settings.topic_prefix, replication_factor))
+    except (KafkaError, OSError) as error:
+        message = f"Kafka at {settings.kafka_bootstrap} did not make the topics what they have to be ({error!r})"
+        fail(f"{message}; see that it runs (`apportion status`), then run this again", FAULT)
+    except topic_admin.TooFewPartitions as error:
+        fail(str(error), BLOCKED)
     if as_json:
         print_json([{"name": s.name, "partitions": s.partitions, "state": s.state} for s in states])
         return

@@ -13,6 +13,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from shared.errors import RetryLater
+
 PERIOD: Final = r"^[1-9]\d{3}-(0[1-9]|1[0-2])$"
 """A billing period by its first month."""
 
@@ -30,8 +32,9 @@ class ApiError(Exception):
 
 
 def answer_errors(api: FastAPI) -> None:
-    """Give every refusal the same shape, those of the framework's own checks included."""
+    """Give every refusal the same shape, those of the framework's own checks included; what is away is a 503."""
     api.add_exception_handler(ApiError, _refused)
+    api.add_exception_handler(RetryLater, _unavailable)
     api.add_exception_handler(RequestValidationError, _invalid)
 
 
@@ -58,6 +61,10 @@ def _pack(folder: FilePath, name: str, file: IO[bytes]) -> None:
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
     return _error(error.status, error.code, error.message)
+
+
+async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
+    return _error(503, "unavailable", str(error))
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

@@ -57,6 +57,12 @@ async def enqueue(conn: AsyncConnection, outbox: Table, records: Iterable[Outgoi
         await conn.execute(outbox.insert(), rows)
 
 
+async def unpublished(conn: AsyncConnection, outbox: Table, topic: str) -> set[bytes]:
+    """The keys of a topic's records that are committed and not yet known to be published."""
+    rows = await conn.execute(select(outbox.c.records).where(outbox.c.topic == topic))
+    return {one.key for row in rows for one in msgspec.msgpack.decode(row.records, type=list[Outgoing])}
+
+
 def _chunks(records: list[Outgoing]) -> Iterable[list[Outgoing]]:
     iterator = iter(records)
     while chunk := list(islice(iterator, CHUNK_RECORDS)):

@@ -19,18 +19,20 @@ from aiokafka.errors import KafkaError
 from deploy.local import doctor, jars, ports
 from deploy.local.errors import CommandFailed, ProcessDied, ProcessNotReady
 from deploy.local.process import Process, ProcessId, tail_of
+from deploy.local.takeover import Takeover
 
 _LOG4J = Path(__file__).with_name("kafka-log4j2.xml")
 _POLL_S = 0.03
 _PORT_TRIES_MAX = 3
+_NODE = 1
 # Measured on 2 cores: the small compiler alone and the serial collector start in half the time of the defaults and
 # carry as much traffic, because a broker moves bytes and computes little, and leaves the second core to the services.
 _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true", "-Dlog4j2.disableJmx=true")
 
 _SETTINGS = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
+node.id={node}
+controller.quorum.voters={node}@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
@@ -49,8 +51,9 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-# After a crash the broker's next life is refused until the session of the last one has run out (9 s by default).
-broker.session.timeout.ms=3000
+# A machine that stands still for longer than the session (9 s by default) takes the leaders from all partitions.
+broker.session.timeout.ms=60000
+# How soon the broker asks again when it is refused, and learns that it may serve.
 broker.heartbeat.interval.ms=500
 message.max.bytes=8388608
 replica.fetch.max.bytes=8388608
@@ -116,12 +119,13 @@ class EmbeddedKafka:
             self.controller_port = ports.claim(self.controller_port, "Kafka's controller")
             settings = self._write_settings()
             self._format(java, classes, settings)
+            takeover = Takeover(self.log, self.controller_port, _NODE)
             self.process = Process.spawn(
                 self._command(java, classes, "kafka.Kafka", str(settings), heap_mb=self._heap_mb, train=True),
                 log=self.log,
             )
             try:
-                self._wait(self.process, timeout_s)
+                self._wait(self.process, takeover, timeout_s)
             except ProcessDied as died:
                 # Someone took a port between our look and the broker's bind.
                 if fixed or attempt == _PORT_TRIES_MAX or "Address already in use" not in died.tail:
@@ -151,6 +155,7 @@ class EmbeddedKafka:
         path = self.data_dir / "kafka" / "server.properties"
         path.write_text(
             _SETTINGS.format(
+                node=_NODE,
                 port=self.port,
                 controller_port=self.controller_port,
                 log_dir=self.data_dir.resolve() / "kafka" / "topics",
@@ -180,7 +185,7 @@ class EmbeddedKafka:
             command += [f"-XX:ArchiveClassesAtExit={self._trained()}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
         return [*command, "-cp", f"{classes}/*", main, *arguments]
 
-    def _wait(self, process: Process, timeout_s: float) -> None:
+    def _wait(self, process: Process, takeover: Takeover, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         port = self.port or 0
         while not (ports.answers(port) and _in_a_loop_of_its_own(_answers_metadata(self.bootstrap))):
@@ -191,6 +196,7 @@ class EmbeddedKafka:
                 raise ProcessNotReady(
                     "Kafka", timeout_s, "no answer to a metadata request", self.log, tail_of(self.log)
                 )
+            takeover.help()
             time.sleep(_POLL_S)
 
     # ---------------------------------------------------------------- class archive

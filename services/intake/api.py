@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.intake import holds, provider_invoices, store
 from services.intake.archive import Archive
 from services.intake.delivering import Worker
-from services.intake.domain.delivery import ArchivedFile
+from services.intake.domain.delivery import ArchivedFile, State
 from services.intake.domain.holding import checked_limit
 from services.intake.domain.styles import Style, StyleDiffers, Terms, UnknownMended
 from services.intake.origins import PartlyDelivered, known
@@ -24,7 +24,10 @@ from services.intake.reading.errors import IntakeRefusal
 from services.intake.reading.invoices import read_invoices
 from services.intake.reading.recognising import dataset_of
 from services.intake.store import StoredDelivery
+from services.intake.tables import STREAM_TABLES
 from shared.http import ApiError
+from shared.outbox import unpublished
+from shared.topics import DELIVERIES
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FROM_RECORD = {
@@ -138,18 +141,20 @@ def routes(engine: AsyncEngine, archive: Archive, worker: Worker, prefix: str) -
         """The newest deliveries first."""
         async with engine.connect() as conn:
             found = await store.listing(conn, limit)
+            unannounced = await _unannounced(conn, prefix)
             decided = await holds.decisions(conn, [one.delivery_id for one in found])
-        return [_shown(one, worker, decided.get(one.delivery_id, [])) for one in found]
+        return [_shown(one, worker, decided.get(one.delivery_id, []), unannounced) for one in found]
 
     @router.get("/deliveries/{delivery_id}", tags=["deliveries"])
     async def show_delivery(delivery_id: str) -> dict[str, Any]:
         """One delivery with its control totals and findings."""
         async with engine.connect() as conn:
             delivery = await store.find(conn, delivery_id)
+            unannounced = await _unannounced(conn, prefix)
             decided = await holds.decisions(conn, [delivery_id])
         if delivery is None:
             raise ApiError(404, "unknown-delivery", f"there is no delivery {delivery_id}")
-        return _shown(delivery, worker, decided.get(delivery_id, []))
+        return _shown(delivery, worker, decided.get(delivery_id, []), unannounced)
 
     @router.post("/provider-invoices", tags=["provider invoices"])
     async def take_invoices(name: FileName, request: Request) -> dict[str, int]:
@@ -187,14 +192,23 @@ def archived(archive: Archive, file: FileReference) -> ArchivedFile:
     return ArchivedFile(file.name, file.sha256, path.stat().st_size, file.rows)
 
 
-def _shown(delivery: StoredDelivery, worker: Worker, decisions: list[dict[str, Any]]) -> dict[str, Any]:
+async def _unannounced(conn: AsyncConnection, prefix: str) -> set[str]:
+    """Deliveries whose record nobody can read yet. Ask after the states: a record is there before it is published."""
+    return {key.decode() for key in await unpublished(conn, STREAM_TABLES.outbox, prefix + DELIVERIES.name)}
+
+
+def _shown(
+    delivery: StoredDelivery, worker: Worker, decisions: list[dict[str, Any]], unannounced: Collection[str] = ()
+) -> dict[str, Any]:
+    """A delivery for callers. It is `complete` once its record is published too: who closes a month then has it in."""
+    is_told = delivery.state is not State.COMPLETE or delivery.delivery_id not in unannounced
     record = msgspec.json.decode(delivery.record) if delivery.record else {}
     reading = worker.progress.get(delivery.delivery_id)
     return {
         "delivery_id": delivery.delivery_id,
         "source": delivery.source,
         "ordinal": delivery.ordinal,
-        "state": delivery.state,
+        "state": delivery.state if is_told else State.PUBLISHING,
         "received_at": delivery.received_at.isoformat(),
         "files": [{"name": file.name, "sha256": file.sha256, "bytes": file.size_bytes} for file in delivery.files],
         "rows_read": max(delivery.rows_read, reading.rows if reading else 0),

@@ -58,9 +58,11 @@ async def check_reading(
         waiting += [tail.still_reading() for tail in unseen]
         unseen = []
     waiting += to_come
-    found += [*(tail.lost() for tail in unseen), *rejecting(known, billing_period)]
+    found += [tail.lost() for tail in unseen]
     found += [] if topics.HOLDS.name in reading else held_back
-    found += [] if is_fixed else await _unplaced(conn)
+    if topics.DELIVERIES.name not in reading:  # else one that answers for rejected rows may be among those to be read
+        found += rejecting(known, billing_period)
+        found += [] if is_fixed else await _unplaced(conn)
     found += await refused(conn, billing_period)
     if not published and not waiting:
         found.append(b.no_costs(billing_period))

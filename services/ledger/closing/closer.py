@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 
-from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +24,7 @@ from services.ledger.store import periods
 from services.ledger.store.tables import SERVICE
 from shared import failpoints
 from shared.database import lock_transaction, try_lock_transaction
+from shared.errors import RetryLater
 from shared.observability import logger
 
 log = logger(__name__)
@@ -42,6 +42,7 @@ class Closer:
 
         Raises:
             PeriodClosed: when the period is closed already.
+            EndsUnknown: when Kafka is away; nothing is recorded.
         """
         targets = await end_offsets(self._settings)
         async with self._engine.begin() as conn:
@@ -62,7 +63,7 @@ class Closer:
                     under_way = await periods.closing(conn)
                 for billing_period in under_way:
                     await self.advance(billing_period)
-            except (KafkaError, DBAPIError, OSError) as error:
+            except (RetryLater, DBAPIError, OSError) as error:
                 log.warning("close waits", error=str(error)[:500])
             await asyncio.sleep(self._settings.ledger_poll_seconds)
 

@@ -68,8 +68,9 @@ class Steps:
         if checked.waiting and not checked.breaks:
             return await self._wait(conn, row, checked.waiting)
         found = reconcile(await months.gather(conn, billing_period, checked.deliveries, HandOvers()))
-        if checked.breaks or found.breaks:
-            return await self._block(conn, row, replace(found, breaks=[*checked.breaks, *found.breaks]))
+        breaks = checked.breaks if checked.waiting else [*checked.breaks, *found.breaks]  # half-read sums differ
+        if breaks:
+            return await self._block(conn, row, replace(found, breaks=breaks))
         after = row.period.checked(tuple(one.delivery_id for one in checked.deliveries))
         await self._announce.state(conn, row, after)
         return True

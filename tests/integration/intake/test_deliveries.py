@@ -4,6 +4,7 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+from shared.database import create_engine, lock_transaction
 from tests.integration.intake.world import World, effective, stated, sums
 from tests.unit.intake.exports import charge, write_csv
 
@@ -19,6 +20,24 @@ async def test_every_event_decodes_and_the_sums_are_those_of_the_record(world: W
     assert sums(events) == stated(record.published) == stated(record.snapshot)
     assert sums(events)["2026-01", "USD"] == (300, Decimal(44925), Decimal("44887.5"))
     assert (record.charges, record.retractions, record.ordinal, record.source) == (300, 0, 1, "aws")
+
+
+async def test_a_delivery_is_complete_when_its_record_is_published_too(world: World, tmp_path: Path) -> None:
+    world.start()
+    engine = create_engine(world.database_url, "test")
+    async with engine.begin() as conn:
+        await lock_transaction(conn, "intake", "outbox")  # so that nothing of the outbox is published
+        delivery_id = world.begin("aws", [write_csv(tmp_path / "jan.csv", [charge(1)])])
+        world.until(
+            lambda: '"delivery complete"' in (world.directory / "intake.log").read_text(),
+            "all is published but the record",
+        )
+        assert world.state(delivery_id) == "publishing"
+        listed = world.http.get("/v1/deliveries").json()
+        assert [one["state"] for one in listed] == ["publishing"]
+    await engine.dispose()
+    assert world.finish(delivery_id)["state"] == "complete"
+    assert [record.delivery_id for record in await world.deliveries(1)] == [delivery_id]
 
 
 async def test_the_same_file_twice_publishes_nothing(world: World, tmp_path: Path) -> None:

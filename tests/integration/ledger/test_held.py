@@ -64,6 +64,12 @@ async def everything_read(world: World) -> bool | None:
     return (not found["breaks"] and not any("still to be read" in note for note in found["notes"])) or None
 
 
+async def rejected_rows_are_seen(world: World) -> bool | None:
+    found = await world.reconcile()
+    codes = [one["code"] for one in found["breaks"]]
+    return (codes == ["rejected-rows"] and not any("still to be read" in note for note in found["notes"])) or None
+
+
 @asynccontextmanager
 async def unwritable(world: World, table: str) -> AsyncIterator[None]:
     """Nothing is written to a table of the ledger for a while, so whoever wants to stands still."""
@@ -152,6 +158,34 @@ async def test_a_close_reads_the_holds_to_the_end_before_it_decides(world: World
         await world.close()
         await waits_for(world, "finops.holds.v1/0: read to offset 0")
     assert [one["code"] for one in (await world.reaches("blocked"))["breaks"]] == ["held-delivery"]
+
+
+async def test_a_close_that_is_blocked_before_all_costs_are_read_shows_no_difference_of_half_of_them(
+    world: World,
+) -> None:
+    async def only_costs_are_awaited() -> bool | None:
+        waiting = (await world.period())["waiting_for"]
+        return (bool(waiting) and all("cost partition" in one for one in waiting)) or None
+
+    await world.start()
+    async with unwritable(world, "delivery_progress"):
+        await story.deliver(world)
+        await world.close()
+        await until(only_costs_are_awaited, "all but the costs is read")
+        await world.publish(topics.HOLDS.name, hold(1, "held", PERIOD))
+        assert [one["code"] for one in (await world.reaches("blocked"))["breaks"]] == ["held-delivery"]
+
+
+async def test_rejected_rows_do_not_block_while_the_delivery_that_mends_them_is_still_to_be_read(world: World) -> None:
+    await world.start()
+    await story.deliver(world, rejected=1)
+    await until(lambda: rejected_rows_are_seen(world), "all of the first delivery is read")
+    async with unwritable(world, "documents"):
+        key, mended = unchanged("d2", 2)
+        await world.publish(topics.DELIVERIES.name, (key, msgspec.structs.replace(mended, mends=["d1"])))
+        await world.close()
+        await waits_for(world, "finops.deliveries.v1/")
+    await world.reaches("invoicing")
 
 
 @pytest.mark.parametrize("place", [None, "A"])
