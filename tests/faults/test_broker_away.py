@@ -10,8 +10,9 @@ import pytest
 from apportion.operations import migrate_all
 from deploy.local import Stack
 from tests.integration.ledger import story
-from tests.integration.ledger.world import PERIOD, World, until
+from tests.integration.ledger.world import PERIOD, World
 from tests.stack.command import apportion
+from tests.stack.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,8 @@ from shared.events import Allocation
 from tests.integration.allocator.month import BY_TAG, RULES, apply, costs, expected, facts
 from tests.integration.allocator.test_commands import call
 from tests.integration.allocator.test_drivers_restate import BY_GB, post, received
-from tests.integration.allocator.world import PERIOD, Process, World, until
+from tests.integration.allocator.world import PERIOD, Process, World
+from tests.stack.waiting import until
 
 CLOSE = "2026-01-1"
 

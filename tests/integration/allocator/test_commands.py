@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from apportion.cli import app
 from tests.integration.allocator.month import BY_TAG, CENTERS, REFUNDED, RULES, apply, costs
-from tests.integration.allocator.world import PERIOD, Process, World, until
+from tests.integration.allocator.world import PERIOD, Process, World
+from tests.stack.waiting import until
 from tests.unit.allocator.archive import charge, write_archive
 
 HEADER = "metric,subject,quantity,unit,window_start,window_end\n"

@@ -12,7 +12,8 @@ import msgspec
 from shared import topics
 from shared.events import DriverMeasurement, encode
 from tests.integration.allocator.month import apply, bundle
-from tests.integration.allocator.world import Process, World, until
+from tests.integration.allocator.world import Process, World
+from tests.stack.waiting import until
 
 JANUARY = {"window_start": "2026-01-01", "window_end": "2026-02-01"}
 

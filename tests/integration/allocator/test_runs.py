@@ -9,7 +9,8 @@ from sqlalchemy import text
 from shared import topics
 from shared.database import create_engine
 from tests.integration.allocator.month import BY_TAG, PEOPLE, RULES, apply, bundle, costs, expected, facts
-from tests.integration.allocator.world import PERIOD, World, until
+from tests.integration.allocator.world import PERIOD, World
+from tests.stack.waiting import until
 
 
 async def test_a_delivery_becomes_allocations_whose_run_agrees_with_them(world: World) -> None:

@@ -17,7 +17,8 @@ from services.allocator.trying import NotConserved, TriedPlans, try_on_open_mont
 from shared.database import create_engine
 from shared.events import AllocationRun, decode
 from tests.integration.allocator.month import RULES, allocated, apply, bundle, costs
-from tests.integration.allocator.world import PERIOD, World, until
+from tests.integration.allocator.world import PERIOD, World
+from tests.stack.waiting import until
 
 CHANGED = RULES.replace(
     "method: proportional, targets: all, when_zero: even", "method: weighted, targets: {CC-1: 3, CC-2: 1}"

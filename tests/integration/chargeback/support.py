@@ -7,8 +7,7 @@ import hashlib
 import os
 import random
 import signal
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from shared.money import total
 from shared.publisher import Outgoing, Publisher
 from tests.stack.service import ServiceProcess
 from tests.stack.topics import create_topics
+from tests.stack.waiting import until
 
 PERIOD = "2026-01"
 CLOSE = "2026-01-1"
@@ -98,15 +98,6 @@ def _totals(live: Sequence[Allocation], currency: str) -> AllocationTotals:
 def closing(close_id: str = CLOSE, revision: int = 1) -> Period:
     """The ledger's word that the period is closing."""
     return Period(billing_period=PERIOD, revision=revision, state="closing", close_id=close_id, requested_by="ana")
-
-
-async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: float = 60) -> Any:
-    """Wait for a condition with a deadline; returns what it returned."""
-    deadline = time.monotonic() + seconds
-    while not (found := await condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.05)
-    return found
 
 
 class World:

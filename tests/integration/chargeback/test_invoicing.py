@@ -24,8 +24,8 @@ from tests.integration.chargeback.support import (
     final_run,
     lines_of_a_month,
     shuffled,
-    until,
 )
+from tests.stack.waiting import until
 
 
 async def test_allocations_become_numbered_invoices_whose_lines_add_up(world: World) -> None:

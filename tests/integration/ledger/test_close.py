@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaConsumer
 
 from shared import topics
 from tests.integration.ledger import story
-from tests.integration.ledger.world import PERIOD, World, until
+from tests.integration.ledger.world import PERIOD, World
+from tests.stack.waiting import until
 
 BEAN_CHECK = Path(sys.executable).with_name("bean-check")
 

@@ -15,7 +15,8 @@ from shared import topics
 from shared.database import create_engine
 from shared.events import DeliveredScope, Delivery, DeliveryHold, HoldReason, RejectedRows
 from tests.integration.ledger import story
-from tests.integration.ledger.world import PERIOD, World, until
+from tests.integration.ledger.world import PERIOD, World
+from tests.stack.waiting import until
 
 
 def hold(

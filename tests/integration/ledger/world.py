@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import socket
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 import httpx
 
+from deploy.local.ports import free_port
 from shared import topics
 from shared.events import Contract, encode
 from shared.failpoints import ENVIRONMENT_VARIABLE
 from shared.publisher import Outgoing, Publisher
 from tests.stack.service import ServiceProcess
 from tests.stack.topics import create_topics
+from tests.stack.waiting import until
 
 ROOT = Path(__file__).parents[3]
 PERIOD = "2026-01"
-T = TypeVar("T")
-
-
-async def until(ask: Callable[[], Awaitable[T | None]], what: str, seconds: float = 45) -> T:
-    """Ask until there is an answer."""
-    deadline = time.monotonic() + seconds
-    while (answer := await ask()) is None:
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.05)
-    return answer
-
-
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class World:

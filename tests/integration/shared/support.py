@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Self
 
@@ -26,14 +24,6 @@ from shared.topics import COSTS
 TABLES = metadata("probe")
 STREAM_TABLES = StreamTables(positions_table(TABLES), dead_letter_table(TABLES), outbox_table(TABLES))
 COST_TABLES = cost_tables(TABLES)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 30) -> None:
-    """Wait for a condition with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.02)
 
 
 def event(delivery: str, partition: int, sequence: int, billed: str = "1.5", **more: object) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from shared.errors import RetryLater
-from tests.integration.shared.support import TABLES, Probe, event, until
+from tests.integration.shared.support import TABLES, Probe, event
+from tests.stack.waiting import until
 
 
 @pytest.fixture

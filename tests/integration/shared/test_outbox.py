@@ -11,7 +11,8 @@ from aiokafka import AIOKafkaConsumer
 from shared.outbox import CHUNK_RECORDS, OutboxRelay, enqueue
 from shared.publisher import RECORD_BYTES_MAX, Outgoing, Publisher, RecordTooLarge, partition_of
 from shared.topics import ALLOCATIONS, INVOICES
-from tests.integration.shared.support import STREAM_TABLES, Probe, until
+from tests.integration.shared.support import STREAM_TABLES, Probe
+from tests.stack.waiting import until
 
 
 @pytest.fixture
