@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from operator import itemgetter
 
-from services.allocator.domain.assign import Decision, assigner
+from services.allocator.domain.assign import Decision, sorter
 from services.allocator.domain.bases import Bases
 from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
 from services.allocator.domain.cell import Partition
@@ -59,15 +59,18 @@ def allocate(
 
 def _assigned(buckets: Buckets, rule_set: RuleSet, cost_centers: Collection[str], bases: Bases) -> Iterator[Part]:
     """Add the buckets up per rule, target and line grain, and by what the pools ahead are partitioned by."""
-    assign = assigner(rule_set, cost_centers, buckets.dimensions)
     ahead = partitions_ahead(stages(rule_set.pools, rule_set.reciprocal))
     ways: dict[Decision, _Way] = {}
+
+    def way_of(decision: Decision) -> _Way:
+        if decision not in ways:
+            ways[decision] = _Way(decision, buckets.dimensions, ahead, bases)
+        return ways[decision]
+
+    find = sorter(rule_set, cost_centers, buckets.dimensions, way_of)
     plus = CONTEXT.add
     for values, billed, effective, _ in buckets.rows:
-        decision = assign(values)
-        way = ways.get(decision)
-        if way is None:
-            way = ways[decision] = _Way(decision, buckets.dimensions, ahead, bases)
+        way = find(values)
         key = way.pick(values)
         so_far = way.sums.get(key)
         way.sums[key] = (billed, effective) if so_far is None else (plus(so_far[0], billed), plus(so_far[1], effective))
