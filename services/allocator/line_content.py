@@ -30,6 +30,9 @@ ORIGIN: Final = (
 assert len(ORIGIN) == len(GRAIN) - 1
 _REVISION: Final = b'"revision":1,'
 _RUN_ID: Final = b'"run_id":""'
+_LINE: Final = (
+    b'{%s"allocation_id":"%s","billed_cost":"%s",%s"cost_center":%s,%s"effective_cost":"%s","kind":"%s",%s%s%s%s%s}'
+)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -53,7 +56,7 @@ class LineContent(NamedTuple):
 
 
 class LineEncoder:
-    """Encodes many lines: keys in order, defaults left out, amounts as plain text. Keeps what it knows of their flows."""
+    """Encodes many lines: keys in order, defaults left out, amounts as plain text. Keeps what it knows of flows."""
 
     def __init__(self) -> None:
         self._flow, self._share = _Once(_flow), _Once(_share)
@@ -72,7 +75,7 @@ class LineEncoder:
         _, flow, cost_center, kind, billed_cost, effective_cost, share = line
         period, currency, way, trace = self._flow(flow) if flow.path else _flow(flow)  # a direct one has one line
         billed = text(billed_cost).encode()
-        content = b'{%s"allocation_id":"%s","billed_cost":"%s",%s"cost_center":%s,%s"effective_cost":"%s","kind":"%s",%s%s%s%s%s}' % (
+        content = _LINE % (
             marks, allocation_id.encode(), billed, period, _encode(cost_center), currency,
             billed if effective_cost == billed_cost else text(effective_cost).encode(), kind.encode(), way,
             self._version(rule_set, version), _RUN_ID, trace, b"" if share is None else self._share(share),

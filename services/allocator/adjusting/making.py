@@ -58,7 +58,7 @@ async def make_adjustment(
 
 
 def _differences(work: AdjustmentPlan, lines: Sequence[Line], bodies: Sequence[bytes]) -> list[Line]:
-    return adjust(work.buckets, lines, (publishing.line_of(body) for body in bodies))
+    return adjust(work.assigned.costs, lines, (publishing.line_of(body) for body in bodies))
 
 
 def _encoded(lines: Sequence[Line], work: AdjustmentPlan, encoder: LineEncoder, totals: RunTotals) -> list[LineContent]:

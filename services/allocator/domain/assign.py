@@ -59,12 +59,14 @@ def sorter(
     pick = projection(dimensions, used)
     decide = _Precedence(rule_set, cost_centers, used).decide
     decided: dict[Values, T] = {}
+    same = dict[str | None, str | None]().setdefault
 
     def sort(values: Values) -> T:
         picked = pick(values)
         found = decided.get(picked)
         if found is None:
-            found = decided[picked] = place(decide(picked))
+            found = place(decide(picked))
+            decided[tuple(map(same, picked, picked))] = found
         return found
 
     return sort
