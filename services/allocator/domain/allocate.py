@@ -7,7 +7,7 @@ they were partitioned, and a credit splits as the mirror image of a charge.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -73,8 +73,8 @@ def _parts(assigned: Assigned, bases: Bases) -> Iterator[Part]:
     for decision, way in assigned.ways.items():
         for cost_center, part in direct(decision) if bases.dimensions else ():
             for key, (billed, effective) in way.sums.items():
-                amounts = CONTEXT.multiply(part, billed), CONTEXT.multiply(part, effective)
-                bases.add_direct(cost_center, way.of_bases(key), *amounts)
+                given = CONTEXT.multiply(part, billed), CONTEXT.multiply(part, effective)
+                bases.add_direct(cost_center, way.of_bases(key), *given)
         for values, amounts in way.by_line_grain().items():
             currency, partition = values[0], way.partition(values)
             assert currency is not None, "a bucket without a currency"
@@ -85,10 +85,11 @@ def _parts(assigned: Assigned, bases: Bases) -> Iterator[Part]:
             yield from _given_to(decision.target, flow, amounts)
 
 
-def _given_to(target: Target | Divided, flow: Flow, amounts: tuple[Decimal, Decimal]) -> Iterator[Part]:
+def _given_to(target: Target | Divided, flow: Flow, amounts: Sequence[Decimal]) -> Iterator[Part]:
     """Give it all to one, or to each its part. What does not go on to a pool is not about what pools are split by."""
     if isinstance(target, Target):
-        yield Part(target, flow, *amounts)
+        billed_cost, effective_cost = amounts
+        yield Part(target, flow, billed_cost, effective_cost)
         return
     settled = replace(flow, partition=())
     division = Division.of("fixed_percent", (Taker(one, Fraction(percent)) for one, percent in target.targets))

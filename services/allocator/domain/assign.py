@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from services.allocator.domain.buckets import Values, projection
 from services.allocator.domain.conditions import (
@@ -22,8 +22,6 @@ from services.allocator.domain.conditions import (
 )
 from services.allocator.domain.lookups import anchor_of, owner_finder
 from services.allocator.domain.rule_set import FALLBACK_RULE, Divided, Leaf, Lookup, Rule, RuleSet, Target
-
-T = TypeVar("T")
 
 
 class Decision(NamedTuple):
@@ -44,32 +42,26 @@ def assigner(
     Raises:
         DimensionMissing: if the rules use a dimension that the buckets do not have.
     """
-    return sorter(rule_set, cost_centers, dimensions, lambda decision: decision)
-
-
-def sorter(
-    rule_set: RuleSet, cost_centers: Collection[str], dimensions: Sequence[str], place: Callable[[Decision], T]
-) -> Callable[[Values], T]:
-    """The same to a function to what has a place for the decision, asked for once per combination of values.
-
-    Raises:
-        DimensionMissing: if the rules use a dimension that the buckets do not have.
-    """
     used = rule_dimensions(rule_set)
     pick = projection(dimensions, used)
-    decide = _Precedence(rule_set, cost_centers, used).decide
-    decided: dict[Values, T] = {}
-    same = dict[str | None, str | None]().setdefault
+    decide = decider(rule_set, cost_centers, used)
+    decided: dict[Values, Decision] = {}
 
-    def sort(values: Values) -> T:
+    def assign(values: Values) -> Decision:
         picked = pick(values)
-        found = decided.get(picked)
-        if found is None:
-            found = place(decide(picked))
-            decided[tuple(map(same, picked, picked))] = found
-        return found
+        decision = decided.get(picked)
+        if decision is None:
+            decision = decided[picked] = decide(picked)
+        return decision
 
-    return sort
+    return assign
+
+
+def decider(
+    rule_set: RuleSet, cost_centers: Collection[str], dimensions: Sequence[str]
+) -> Callable[[Values], Decision]:
+    """The same for who remembers decisions: `dimensions` include those of `rule_dimensions`, and few others at best."""
+    return _Precedence(rule_set, cost_centers, dimensions).decide
 
 
 def contest(

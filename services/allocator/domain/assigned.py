@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from services.allocator.domain.assign import Decision, sorter
+from services.allocator.domain.assign import Decision, decider
 from services.allocator.domain.bases import base_dimensions
 from services.allocator.domain.buckets import GRAIN, Bucket, Buckets, Values, projection
 from services.allocator.domain.cell import Partition
+from services.allocator.domain.conditions import rule_dimensions
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.pools import partitions_ahead, stages
 from services.allocator.domain.rule_set import CHARGE_MONTH, Divided, RuleSet
 from shared.money import CONTEXT, ZERO, add
 
-Amounts = tuple[Decimal, Decimal]
+Amounts = list[Decimal]
 """Billed and effective cost."""
 
 _ONE = Decimal(1)
@@ -41,42 +42,57 @@ class Assigned:
         self.ways: dict[Decision, Way] = {}
         self._dimensions, self._looked_at = dimensions, base_dimensions(rule_set.pools)
         self._ahead = partitions_ahead(stages(rule_set.pools, rule_set.reciprocal))
-        projection(dimensions, (*GRAIN, *self._looked_at))  # or one is missing
-        self._way_of = sorter(rule_set, cost_centers, dimensions, self._way)
-        self._kept = (*GRAIN[:3], *filter(_is_asked_for, dimensions_used(rule_set)))
-        self._costs: dict[Values, tuple[Decimal, Decimal, int]] = {}
+        used = dimensions_used(rule_set)
+        projection(dimensions, (*GRAIN, *used))  # or one is missing
+        self._names = tuple(dict.fromkeys((*rule_dimensions(rule_set), *GRAIN[:3], *filter(_is_asked_for, used))))
+        self._decide = decider(rule_set, cost_centers, self._names)
+        self._cells: dict[Values, _Cell] = {}
         self._one: dict[str | None, str | None] = {}
 
     def take(self, rows: Iterable[Bucket]) -> None:
-        """Count some buckets. Equal values are one object in memory: the few of a dimension come again and again."""
-        way_of, pick, costs, plus, same = (
-            self._way_of, projection(self._dimensions, self._kept), self._costs, CONTEXT.add, self._one.setdefault
-        )  # fmt: skip
+        """Count some buckets."""
+        pick, cells, plus = projection(self._dimensions, self._names), self._cells, CONTEXT.add
         for values, billed, effective, events in rows:
-            way = way_of(values)
+            picked = pick(values)
+            cell = cells.get(picked) or self._cell(picked)
+            cell.billed_cost = plus(cell.billed_cost, billed)
+            cell.effective_cost = plus(cell.effective_cost, effective)
+            cell.events += events
+            way = cell.way
             key = way.pick(values)
-            so_far = way.sums.get(key)
-            if so_far is None:
-                way.sums[tuple(map(same, key, key))] = billed, effective
+            sums = way.sums.get(key)
+            if sums is None:
+                way.sums[self._kept(key)] = [billed, effective]
             else:
-                way.sums[key] = plus(so_far[0], billed), plus(so_far[1], effective)
-            key = pick(values)
-            before = costs.get(key)
-            if before is None:
-                costs[tuple(map(same, key, key))] = billed, effective, events
-            else:
-                costs[key] = plus(before[0], billed), plus(before[1], effective), before[2] + events
+                sums[0] = plus(sums[0], billed)
+                sums[1] = plus(sums[1], effective)
 
     @property
     def costs(self) -> Buckets:
-        """All of it, by invoice and by what is asked of a month besides: charge months and tags that rules look at."""
-        rows = [Bucket(values, *sums) for values, sums in self._costs.items()]
-        return Buckets(self.billing_period, self._kept, rows)
+        """All of it by what the rules look at, and by what is asked of a month: invoices, charge months, tags."""
+        rows = [Bucket(key, one.billed_cost, one.effective_cost, one.events) for key, one in self._cells.items()]
+        return Buckets(self.billing_period, self._names, rows)
 
-    def _way(self, decision: Decision) -> Way:
+    def _cell(self, picked: Values) -> _Cell:
+        decision = self._decide(picked)
         if decision not in self.ways:
             self.ways[decision] = Way(decision, self._dimensions, self._ahead, self._looked_at)
-        return self.ways[decision]
+        cell = self._cells[self._kept(picked)] = _Cell(self.ways[decision])
+        return cell
+
+    def _kept(self, values: Values) -> Values:
+        """Equal values are one object in memory: the few of a dimension come again and again."""
+        return tuple(map(self._one.setdefault, values, values))
+
+
+class _Cell:
+    """The sums of what the rules can't tell apart, and where they send it."""
+
+    __slots__ = ("billed_cost", "effective_cost", "events", "way")
+
+    def __init__(self, way: Way) -> None:
+        self.way, self.events = way, 0
+        self.billed_cost = self.effective_cost = ZERO
 
 
 class Way:
@@ -108,8 +124,8 @@ class Way:
             return self.sums
         found: dict[Values, Amounts] = {}
         for values, (billed, effective) in self.sums.items():
-            so_far = found.get(values[: self._kept], (ZERO, ZERO))
-            found[values[: self._kept]] = add(so_far[0], billed), add(so_far[1], effective)
+            sums = found.setdefault(values[: self._kept], [ZERO, ZERO])
+            sums[0], sums[1] = add(sums[0], billed), add(sums[1], effective)
         return found
 
     def partition(self, values: Values) -> Partition:
