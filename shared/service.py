@@ -37,8 +37,8 @@ from shared.stream import Handler, Record, Stream, StreamTables
 
 EXIT_FAILED = 70
 _STOP_SECONDS = 20
-_COLLECT_AFTER = 50_000, 20, 100
-"""When Python looks for cycles: 70 times as rarely as by default. Batches and runs hold a million objects without any,
+_COLLECT_AFTER = 10_000, 20, 50
+"""When Python looks for cycles: 14 times as rarely as by default. Batches and runs hold many objects without any,
 and looking through them again and again took a fifth of their time."""
 
 log = logger(__name__)
