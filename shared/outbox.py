@@ -23,7 +23,7 @@ from shared.observability import OUTBOX_AGE, OUTBOX_RECORDS, logger
 from shared.publisher import Outgoing, Publisher
 
 CHUNK_RECORDS = 1_000
-_ROWS_PER_PASS = 50
+_ROWS_PER_PASS = 10
 _IDLE_SECONDS = 0.1
 _BACKOFF_SECONDS_MAX = 5.0
 

@@ -7,6 +7,7 @@ committed, and that is always a correct state.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -36,6 +37,9 @@ from shared.stream import Handler, Record, Stream, StreamTables
 
 EXIT_FAILED = 70
 _STOP_SECONDS = 20
+_COLLECT_AFTER = 10_000, 20, 50
+"""When Python looks for cycles: 14 times as rarely as by default. Batches and runs hold many objects without any,
+and looking through them again and again took a fifth of their time."""
 
 log = logger(__name__)
 
@@ -120,6 +124,7 @@ class Service:
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT (exit code 0) or a failure (exit code 70)."""
+        gc.set_threshold(*_COLLECT_AFTER)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             sys.exit(runner.run(self._run()))
 

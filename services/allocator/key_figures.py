@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.allocator.domain.buckets import GRAIN, Buckets, sums_by
 from services.allocator.domain.dimensions import dimensions_used
-from services.allocator.domain.lines import Line
+from services.allocator.domain.lines import Kind, Line
 from services.allocator.domain.rule_set import RuleSet
 from shared.events import AllocationRun
 from shared.money import CONTEXT, ZERO, text, total
@@ -23,18 +23,38 @@ _KINDS = ("direct", "shared", "suspense")
 _TAG = "tag:"
 
 
+class LineSums(NamedTuple):
+    """How many lines, and what they add up to."""
+
+    lines: int = 0
+    billed_cost: Decimal = ZERO
+    effective_cost: Decimal = ZERO
+
+
+_NO_LINES = LineSums()
+
+
 class RuleSums:
     """Adds up a run's lines per currency, rule and kind."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, str, str], tuple[int, Decimal, Decimal]] = {}
+        self._sums: dict[tuple[str, str, Kind], LineSums] = {}
 
     def add(self, line: Line) -> None:
         """Count one live line."""
         key = (line.flow.currency, line.flow.rule_id, line.kind)
-        lines, billed, effective = self._sums.get(key, (0, ZERO, ZERO))
+        lines, billed, effective = self._sums.get(key, _NO_LINES)
         plus = CONTEXT.add
-        self._sums[key] = (lines + 1, plus(billed, line.billed_cost), plus(effective, line.effective_cost))
+        self._sums[key] = LineSums(lines + 1, plus(billed, line.billed_cost), plus(effective, line.effective_cost))
+
+    def of_kinds(self, currency: str, *kinds: Kind) -> LineSums:
+        """The lines of some kinds, in one currency."""
+        found = [sums for (one, _, kind), sums in self._sums.items() if one == currency and kind in kinds]
+        return LineSums(
+            sum(one.lines for one in found),
+            total(one.billed_cost for one in found),
+            total(one.effective_cost for one in found),
+        )
 
     def figures(self, rule_ids: Sequence[str], before: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
         """What a run keeps.

@@ -15,7 +15,8 @@ from typing import Final, Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.allocator.domain.buckets import Buckets, sums_by
+from services.allocator.domain.assigned import Assigned
+from services.allocator.domain.buckets import sums_by
 from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers, Window
@@ -79,12 +80,18 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run that can be made now."""
+    """A run that can be made now; `costs` is what goes in, by currency."""
 
     inputs: Inputs
-    buckets: Buckets
     costs: dict[str, Sums]
     earlier: EarlierMonths
+
+
+@dataclass(frozen=True, slots=True)
+class NewPlan(Plan):
+    """One whose cost the rules have taken, and which is still to be allocated."""
+
+    assigned: Assigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +156,23 @@ async def _unless_made(
     return known(inputs) or await with_costs(conn, inputs, deliveries)
 
 
-async def with_costs(conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]) -> Plan | Waiting:
+async def with_costs(conn: AsyncConnection, inputs: Inputs, deliveries: Sequence[Delivery]) -> NewPlan | Waiting:
     """Read the buckets; they must hold exactly what the deliveries say."""
-    rows = await buckets.of_period(conn, inputs.lens.lens_id, inputs.billing_period)
-    found = Buckets(inputs.billing_period, inputs.lens.dimensions, rows)
+    assigned = await assigned_costs(conn, inputs.lens, inputs.billing_period, inputs.loaded)
+    found = assigned.costs
     costs: dict[str, Sums] = {currency or "": sums for (currency,), sums in sums_by(found, [CURRENCY]).items()}
     said = progress.published(deliveries, inputs.billing_period)
     if costs != said:
         have, wanted = (sum(sums[0] for sums in both.values()) for both in (costs, said))
         return Waiting(f"{have} events are in, {wanted} belong to the deliveries: another delivery is still arriving")
-    return Plan(inputs, found, costs, await charged_in(conn, inputs.runs_before, found))
+    return NewPlan(inputs, costs, await charged_in(conn, inputs.runs_before, found), assigned)
+
+
+async def assigned_costs(conn: AsyncConnection, lens: Lens, billing_period: str, loaded: LoadedRuleSet) -> Assigned:
+    """A billing period's cost as a lens has it, taken by the rules of a rule set."""
+    assigned = Assigned(billing_period, lens.dimensions, loaded.rule_set, loaded.cost_centers)
+    await buckets.of_period(conn, lens.lens_id, billing_period, assigned.take)
+    return assigned
 
 
 async def drivers_for(conn: AsyncConnection, rule_set: RuleSet, billing_period: str) -> Drivers:

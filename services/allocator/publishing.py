@@ -1,20 +1,14 @@
-"""Allocation lines as they travel: domain lines to contract bytes.
-
-A run writes up to hundreds of thousands of lines, so a line is encoded once: its content (revision 1, no run id, as
-`shared.events.allocations.line_content` has it) is hashed, and revision and run id are then put into those bytes.
-"""
+"""What the allocator publishes: records for their topics, and lines read back from their bytes."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import msgspec
 
-from services.allocator.domain.adjusting import adjustment_id
-from services.allocator.domain.buckets import GRAIN
 from services.allocator.domain.lines import Flow, Line, Share, Step
-from services.allocator.domain.rule_set import CHARGE_DAY
+from services.allocator.line_content import ORIGIN, LineContent
 from shared import topics
 from shared.events import (
     AdjustmentRun,
@@ -27,90 +21,13 @@ from shared.events import (
     encode,
 )
 from shared.events.base import Contract
-from shared.money import ZERO, text
+from shared.money import ZERO
 from shared.publisher import Outgoing, cloud_event_headers
 
 SERVICE: Final = "allocator"
-ORIGIN: Final = (
-    "issuer", "invoice_id", "service_provider", "service_name", "billing_account_id", "sub_account_id",
-    "charge_category", "charge_class",
-)  # fmt: skip
-"""The fields of a line's origin, in the order of `GRAIN` without the currency."""
-assert len(ORIGIN) == len(GRAIN) - 1
-_REVISION: Final = b'"revision":1,'
-_RUN_ID: Final = b'"run_id":""'
 _LINE_HEADERS: Final = tuple(
     header for header in cloud_event_headers("finops.allocation.v1", "", SERVICE) if header[0] != "ce_id"
 )
-_encode = msgspec.json.Encoder(order="deterministic").encode
-
-
-class LineContent(NamedTuple):
-    """An encoded line before it has a revision."""
-
-    allocation_id: str
-    cost_center: str
-    rule_set_version: str
-    content: bytes
-    content_hash: bytes
-
-    def body(self, revision: int, run_id: str) -> bytes:
-        """The line's bytes on the topic.
-
-        Quotes inside values are escaped, so no value looks like a marker. The key of a partition may end like the run's
-        (a tag `"run_id`), but stands before it: the last one found is the line's.
-        """
-        before, _, after = self.content.replace(_REVISION, b'"revision":%d,' % revision, 1).rpartition(_RUN_ID)
-        return b'%s"run_id":"%s"%s' % (before, run_id.encode(), after)
-
-
-def line_content(line: Line, rule_set: str, version: str) -> LineContent:
-    """Encode a line exactly as the contract would: keys in order, defaults left out, amounts as plain text."""
-    return _content(line.allocation_id, line, _fields(line, rule_set, version))
-
-
-def adjustment_content(line: Line, number: int, rule_set: str, version: str) -> LineContent:
-    """Encode a difference to the line of its id as a line of a period's adjustment, which has an id of its own."""
-    own_id = adjustment_id(line.allocation_id, number)
-    marks = {"allocation_id": own_id, "adjusts": line.allocation_id, "adjustment": number}
-    return _content(own_id, line, _fields(line, rule_set, version) | marks)
-
-
-def _content(allocation_id: str, line: Line, fields: dict[str, Any]) -> LineContent:
-    content = _encode(fields)
-    digest = hashlib.sha256(content).digest()
-    return LineContent(allocation_id, line.cost_center, fields["rule_set_version"], content, digest)
-
-
-def _fields(line: Line, rule_set: str, version: str) -> dict[str, Any]:
-    flow = line.flow
-    fields: dict[str, Any] = {
-        "allocation_id": line.allocation_id, "revision": 1, "run_id": "", "billing_period": flow.billing_period,
-        "currency": flow.currency, "cost_center": line.cost_center, "kind": line.kind,
-        "billed_cost": text(line.billed_cost), "effective_cost": text(line.effective_cost),
-        "origin": dict(zip(ORIGIN, flow.origin, strict=True)), "rule_id": flow.rule_id, "rule_set": rule_set,
-        "rule_set_version": version,
-    } | _share(line.share)  # fmt: skip
-    if flow.method is not None:
-        fields["method"] = flow.method
-    if flow.path:
-        fields["path"] = flow.path
-    if flow.leg:
-        fields["leg"] = flow.leg
-    if partition := {name: value for name, value in flow.partition if name != CHARGE_DAY}:
-        fields["partition"] = partition
-    if flow.steps:
-        fields["trace"] = [_step(step) for step in flow.steps]
-    return fields
-
-
-def _step(step: Step) -> dict[str, str]:
-    method = {} if step.method is None else {"method": step.method}
-    return {"pool": step.pool} | method | _share(step.share)
-
-
-def _share(share: Share | None) -> dict[str, str]:
-    return {} if share is None else {"weight": text(share.weight), "weight_total": text(share.weight_total)}
 
 
 def withdrawn(body: bytes) -> LineContent:

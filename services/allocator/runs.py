@@ -21,13 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.allocator import metrics, publishing
 from services.allocator.adjusting.making import make_adjustment
 from services.allocator.adjusting.planning import AdjustmentPlan, plan_adjustment
-from services.allocator.domain.allocate import allocate
+from services.allocator.domain.allocate import allocate_assigned
 from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.lines import Line
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.following import months_following
 from services.allocator.key_figures import tag_sums
-from services.allocator.planning import Plan, Waiting, plan
+from services.allocator.planning import NewPlan, Plan, Waiting, plan
 from services.allocator.store import allocations, records, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.totals import RunTotals
@@ -123,16 +123,14 @@ class Runner:
 
     async def _make(self, conn: AsyncConnection, work: Plan, reason: str, started: float) -> _Done:
         inputs = work.inputs
-        loaded = inputs.loaded
         try:
             if isinstance(work, TriedPlan):
                 return await self._make_run(conn, work, work.lines, work.tag_sums, started)
-            lines = await asyncio.to_thread(
-                allocate, work.buckets, loaded.rule_set, loaded.cost_centers, inputs.drivers, work.earlier
-            )
+            assert isinstance(work, NewPlan)
+            lines = await asyncio.to_thread(allocate_assigned, work.assigned, inputs.drivers, work.earlier)
             if isinstance(work, AdjustmentPlan):
                 return await make_adjustment(conn, self._prefix, work, lines, started)
-            by_tag = await asyncio.to_thread(tag_sums, work.buckets, loaded.rule_set)
+            by_tag = await asyncio.to_thread(tag_sums, work.assigned.costs, inputs.loaded.rule_set)
             return await self._make_run(conn, work, lines, by_tag, started)
         except CannotDivide as error:
             await _explain(conn, inputs.billing_period, reason, str(error), inputs.digest)

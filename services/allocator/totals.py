@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-
 from services.allocator.domain.charged import EarlierMonths
 from services.allocator.domain.lines import Line
 from services.allocator.key_figures import RuleSums
 from services.allocator.planning import Inputs
 from services.allocator.store.progress import Sums
 from shared.events import AllocationRun, AllocationTotals
-from shared.money import CONTEXT, ZERO
 
 _MODULUS = 1 << 256
-
-
-@dataclass(slots=True)
-class _Out:
-    lines: int = 0
-    allocated_billed: Decimal = ZERO
-    allocated_effective: Decimal = ZERO
-    suspense_billed: Decimal = ZERO
-    suspense_effective: Decimal = ZERO
 
 
 class RunTotals:
@@ -30,22 +17,13 @@ class RunTotals:
 
     def __init__(self, costs: dict[str, Sums]) -> None:
         self._costs = costs
-        self._out = {currency: _Out() for currency in costs}
         self._hash = 0
         self.rule_sums = RuleSums()
 
     def add(self, line: Line, content_hash: bytes) -> None:
         """Count one live line."""
         self.rule_sums.add(line)
-        out, plus = self._out[line.flow.currency], CONTEXT.add
-        out.lines += 1
-        if line.kind == "suspense":
-            out.suspense_billed = plus(out.suspense_billed, line.billed_cost)
-            out.suspense_effective = plus(out.suspense_effective, line.effective_cost)
-        else:
-            out.allocated_billed = plus(out.allocated_billed, line.billed_cost)
-            out.allocated_effective = plus(out.allocated_effective, line.effective_cost)
-        self._hash = (self._hash + int.from_bytes(content_hash, "big")) % _MODULUS
+        self._hash += int.from_bytes(content_hash, "big")
 
     def record(self, inputs: Inputs, run_id: str, changed_lines: int, earlier: EarlierMonths) -> AllocationRun:
         """The contract that ends a preview or a final run."""
@@ -63,7 +41,7 @@ class RunTotals:
     @property
     def lines_hash(self) -> str:
         """The sum of the lines' hashes, hex."""
-        return f"{self._hash:064x}"
+        return f"{self._hash % _MODULUS:064x}"
 
     @property
     def by_currency(self) -> list[AllocationTotals]:
@@ -71,9 +49,12 @@ class RunTotals:
         return [self._totals(currency) for currency in sorted(self._costs)]
 
     def _totals(self, currency: str) -> AllocationTotals:
-        (events, billed, effective), out = self._costs[currency], self._out[currency]
+        events, billed, effective = self._costs[currency]
+        allocated = self.rule_sums.of_kinds(currency, "direct", "shared")
+        suspense = self.rule_sums.of_kinds(currency, "suspense")
         return AllocationTotals(
-            currency=currency, events=events, cost_billed=billed, cost_effective=effective, lines=out.lines,
-            allocated_billed=out.allocated_billed, allocated_effective=out.allocated_effective,
-            suspense_billed=out.suspense_billed, suspense_effective=out.suspense_effective,
+            currency=currency, events=events, cost_billed=billed, cost_effective=effective,
+            lines=allocated.lines + suspense.lines,
+            allocated_billed=allocated.billed_cost, allocated_effective=allocated.effective_cost,
+            suspense_billed=suspense.billed_cost, suspense_effective=suspense.effective_cost,
         )  # fmt: skip

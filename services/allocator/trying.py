@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.allocator.domain.allocate import allocate
-from services.allocator.domain.buckets import Buckets
+from services.allocator.domain.allocate import allocate_assigned
 from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.lines import Line
@@ -22,7 +21,7 @@ from services.allocator.domain.methods import CannotDivide
 from services.allocator.earlier_months import earlier_months
 from services.allocator.key_figures import tag_sums
 from services.allocator.loading import LoadedRuleSet
-from services.allocator.planning import Inputs, NothingToDo, Plan, drivers_for, plan_by
+from services.allocator.planning import Inputs, NewPlan, NothingToDo, Plan, assigned_costs, drivers_for, plan_by
 from services.allocator.store import buckets, lenses, records
 from shared.errors import Reject
 
@@ -46,9 +45,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class TriedPlan(Plan):
-    """A run whose lines are known from a trial by the same inputs; its buckets are not kept.
+    """A run whose lines are known from a trial by the same inputs.
 
-    `tag_sums` are what `key_figures.tag_sums` found in them.
+    `tag_sums` are what `key_figures.tag_sums` found in its costs.
     """
 
     lines: Sequence[Line]
@@ -126,23 +125,22 @@ async def _try(
     work = await plan_by(conn, billing_period, loaded)
     if isinstance(work, NothingToDo):
         return None
-    if isinstance(work, Plan):
-        costs, drivers, earlier = work.buckets, work.inputs.drivers, work.earlier
+    if isinstance(work, NewPlan):
+        assigned, drivers, earlier = work.assigned, work.inputs.drivers, work.earlier
     else:
-        rows = await buckets.of_period(conn, row.lens.lens_id, billing_period)
-        costs = Buckets(billing_period, row.lens.dimensions, rows)
+        assigned = await assigned_costs(conn, row.lens, billing_period, loaded)
         drivers = await drivers_for(conn, loaded.rule_set, billing_period)
-        earlier = await earlier_months(conn, loaded.rule_set, costs)
+        earlier = await earlier_months(conn, loaded.rule_set, assigned.costs)
     try:
-        lines = await asyncio.to_thread(allocate, costs, loaded.rule_set, loaded.cost_centers, drivers, earlier)
+        lines = await asyncio.to_thread(allocate_assigned, assigned, drivers, earlier)
     except CannotDivide as error:
         return Held(billing_period, str(error))
     except ConservationBroken as error:
         raise NotConserved(billing_period, error) from error
-    if not isinstance(work, Plan):
+    if not isinstance(work, NewPlan):
         return None
-    by_tag = await asyncio.to_thread(tag_sums, costs, loaded.rule_set)
-    return TriedPlan(work.inputs, replace(costs, rows=()), work.costs, earlier, lines=lines, tag_sums=by_tag)
+    by_tag = await asyncio.to_thread(tag_sums, assigned.costs, loaded.rule_set)
+    return TriedPlan(work.inputs, work.costs, earlier, lines=lines, tag_sums=by_tag)
 
 
 _LINES_KEPT_MAX: Final = 300_000

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator import publishing
 from services.allocator.domain.lines import Line
+from services.allocator.line_content import LineContent, LineEncoder
 from services.allocator.planning import Inputs
-from services.allocator.publishing import LineContent, line_content
 from services.allocator.store import allocations, rule_sets
 from services.allocator.store.allocations import ChangedLine, KnownLine
 from services.allocator.store.tables import STREAM_TABLES
@@ -41,6 +41,7 @@ class LineWriter:
     ) -> None:
         self._conn, self._topic, self._period, self._run_id = conn, topic, inputs.billing_period, run_id
         self._name, self._version, self._names = inputs.loaded.rule_set.name, inputs.loaded.version, names
+        self._encoder = LineEncoder()
 
     @classmethod
     async def of_run(cls, conn: AsyncConnection, prefix: str, inputs: Inputs, run_id: str) -> LineWriter:
@@ -95,10 +96,10 @@ class LineWriter:
         if before is not None and before.live and before.rule_set_version != self._version:
             name = self._names.get(before.rule_set_version)
             if name is not None:
-                content = line_content(line, name, before.rule_set_version)
+                content = self._encoder.line(line, name, before.rule_set_version)
                 if content.content_hash == before.content_hash:
                     return content
-        return line_content(line, self._name, self._version)
+        return self._encoder.line(line, self._name, self._version)
 
     def _changed(self, line: LineContent, before: KnownLine | None, *, live: bool) -> ChangedLine:
         revision = before.revision + 1 if before is not None else 1

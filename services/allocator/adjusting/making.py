@@ -13,7 +13,7 @@ from services.allocator.adjusting.planning import AdjustmentPlan
 from services.allocator.domain.adjusting import adjust
 from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.lines import Line
-from services.allocator.publishing import LineContent
+from services.allocator.line_content import LineContent, LineEncoder
 from services.allocator.store import adjustments, allocations, requests
 from services.allocator.store.tables import STREAM_TABLES
 from services.allocator.totals import RunTotals
@@ -43,9 +43,9 @@ async def make_adjustment(
     await requests.settle(conn, period)
     if not found:
         return None
-    totals = RunTotals(work.late)
+    totals, encoder = RunTotals(work.late), LineEncoder()
     for start in range(0, len(found), _LINES_PER_SLICE):
-        some = await asyncio.to_thread(_encoded, found[start : start + _LINES_PER_SLICE], work, totals)
+        some = await asyncio.to_thread(_encoded, found[start : start + _LINES_PER_SLICE], work, encoder, totals)
         await _write(conn, prefix, work, some)
     failpoints.reach("allocator.adjustment.lines-written")
     for total in totals.by_currency:
@@ -58,13 +58,13 @@ async def make_adjustment(
 
 
 def _differences(work: AdjustmentPlan, lines: Sequence[Line], bodies: Sequence[bytes]) -> list[Line]:
-    return adjust(work.buckets, lines, (publishing.line_of(body) for body in bodies))
+    return adjust(work.assigned.costs, lines, (publishing.line_of(body) for body in bodies))
 
 
-def _encoded(lines: Sequence[Line], work: AdjustmentPlan, totals: RunTotals) -> list[LineContent]:
+def _encoded(lines: Sequence[Line], work: AdjustmentPlan, encoder: LineEncoder, totals: RunTotals) -> list[LineContent]:
     loaded, encoded = work.inputs.loaded, []
     for line in lines:
-        content = publishing.adjustment_content(line, work.number, loaded.rule_set.name, loaded.version)
+        content = encoder.adjustment(line, work.number, loaded.rule_set.name, loaded.version)
         totals.add(line, content.content_hash)
         encoded.append(content)
     return encoded

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.earlier_months import runs_before
-from services.allocator.planning import Inputs, NothingToDo, Plan, Waiting, load_version, measured_for, with_costs
+from services.allocator.planning import Inputs, NewPlan, NothingToDo, Waiting, load_version, measured_for, with_costs
 from services.allocator.store import adjustments, allocations, lenses, progress, records
 from services.allocator.store.progress import Sums
 from shared.events import AdjustmentRun, AllocationRun, Delivery, Period, decode
@@ -19,7 +19,7 @@ _NOTHING: Sums = (0, Decimal(0), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
-class AdjustmentPlan(Plan):
+class AdjustmentPlan(NewPlan):
     """An adjustment that can be made now.
 
     `costs` is what all deliveries say; `late` is how much more that is than what was allocated before, and
@@ -98,7 +98,7 @@ async def plan_adjustment(conn: AsyncConnection, period: Period) -> AdjustmentPl
     if isinstance(plan, Waiting):
         return plan
     return AdjustmentPlan(
-        inputs, plan.buckets, plan.costs, plan.earlier, number=len(before.adjustments) + 1,
+        inputs, plan.costs, plan.earlier, plan.assigned, number=len(before.adjustments) + 1,
         late=before.less(plan.costs), late_deliveries=tuple(sorted(late)),
     )  # fmt: skip
 

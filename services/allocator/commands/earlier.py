@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.allocator.domain.charged import Charged, EarlierMonth, EarlierMonths
-from services.allocator.publishing import ORIGIN
+from services.allocator.line_content import ORIGIN
 from shared.terminal import BAD_USAGE, ServiceCommands, fail
 
 EARLIER_HELP: Final = (

@@ -44,7 +44,7 @@ def assigner(
     """
     used = rule_dimensions(rule_set)
     pick = projection(dimensions, used)
-    decide = _Precedence(rule_set, cost_centers, used).decide
+    decide = decider(rule_set, cost_centers, used)
     decided: dict[Values, Decision] = {}
 
     def assign(values: Values) -> Decision:
@@ -55,6 +55,13 @@ def assigner(
         return decision
 
     return assign
+
+
+def decider(
+    rule_set: RuleSet, cost_centers: Collection[str], dimensions: Sequence[str]
+) -> Callable[[Values], Decision]:
+    """The same for who remembers decisions: `dimensions` include those of `rule_dimensions`, and few others at best."""
+    return _Precedence(rule_set, cost_centers, dimensions).decide
 
 
 def contest(

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from services.allocator.domain.buckets import GRAIN, Buckets, Values, projection
+from services.allocator.domain.buckets import GRAIN, Values, projection
 from services.allocator.domain.cell import Partition
 from services.allocator.domain.conditions import compile_condition, dimensions_of
 from services.allocator.domain.pool import AsCharged, Base, FixedAmount, FloorPlusVariable, Method, Pool, Proportional
@@ -69,9 +69,8 @@ def received_dimensions(pools: Iterable[Pool]) -> tuple[str, ...]:
 class Bases:
     """Direct cost by cost center in each basis that a pool looks at, and what pools have given so far."""
 
-    def __init__(self, rule_set: RuleSet, buckets: Buckets) -> None:
+    def __init__(self, rule_set: RuleSet) -> None:
         self._basis, self.dimensions = rule_set.basis, base_dimensions(rule_set.pools)
-        projection(buckets.dimensions, self.dimensions)  # or one is missing
         bases = [base for pool in rule_set.pools for base in bases_of(pool.method)]
         self._direct: dict[Basis, _Kept] = {base.basis or self._basis: {} for base in bases}
         self.received_wanted = any(base.received for base in bases)

@@ -132,9 +132,9 @@ class Drivers:
                     sums[subject] = CONTEXT.add(sums.get(subject, ZERO), quantity)
         found: dict[str, Fraction] = {}
         for part_of, sums in by_ratio.items():
-            whole_windows = part_of == 1
             for subject, quantity in sums.items():
-                part = Fraction(quantity) if whole_windows else Fraction(quantity) * part_of
+                units, unit = quantity.as_integer_ratio()
+                part = Fraction(units * part_of.numerator, unit * part_of.denominator)
                 found[subject] = found[subject] + part if subject in found else part
         return found
 

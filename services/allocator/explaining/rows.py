@@ -14,8 +14,8 @@ from services.allocator.domain.buckets import GRAIN
 from services.allocator.domain.conditions import rule_dimensions
 from services.allocator.domain.rule_set import Divided, Target
 from services.allocator.explaining.explanation import DETAIL, Sums, detail_dropped_at
+from services.allocator.line_content import ORIGIN
 from services.allocator.loading import LoadedRuleSet
-from services.allocator.publishing import ORIGIN
 from shared.events import Allocation
 from shared.money import CONTEXT, ZERO
 from shared.money import text as amount_text

@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.allocator.api import BundleBody, applied_rule_set
-from services.allocator.domain.buckets import Buckets
+from services.allocator.domain.assigned import Assigned
+from services.allocator.domain.buckets import Bucket
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.earlier_months import earlier_months
@@ -25,7 +26,7 @@ from services.allocator.store import buckets, lenses, progress, records, rule_se
 from shared.http import PERIOD, ApiError
 
 _AT_ONCE = asyncio.Semaphore(1)
-"""A simulation holds a month's buckets and two allocations of them: one at a time keeps memory flat."""
+"""A simulation holds two allocations of a month: one at a time keeps memory flat."""
 
 
 class Question(BaseModel):
@@ -52,10 +53,10 @@ def add_simulation_routes(api: FastAPI, engine: AsyncEngine) -> None:
             async with engine.connect() as conn:
                 before = await _loaded(await _against(conn, question))
                 sides = await _side(conn, question, before), await _side(conn, question, after, changes)
-                costs = await _costs(conn, question.billing_period, sides)
-                complete = [await _with_earlier_months(conn, side, costs) for side in sides]
+                taken = await _costs(conn, question.billing_period, sides)
+                pairs = [(await _with_earlier_months(conn, *pair), pair[1]) for pair in zip(sides, taken, strict=True)]
             try:
-                return await run_in_threadpool(simulate, costs, *complete)
+                return await run_in_threadpool(simulate, *pairs[0], *pairs[1])
             except CannotDivide as error:
                 raise ApiError(409, "cannot-divide", str(error)) from None
 
@@ -74,8 +75,8 @@ async def _side(
     return Side(loaded, drivers.changed(changes))
 
 
-async def _with_earlier_months(conn: AsyncConnection, side: Side, costs: Buckets) -> Side:
-    return replace(side, earlier=await earlier_months(conn, side.loaded.rule_set, costs))
+async def _with_earlier_months(conn: AsyncConnection, side: Side, taken: Assigned) -> Side:
+    return replace(side, earlier=await earlier_months(conn, side.loaded.rule_set, taken.costs))
 
 
 async def _against(conn: AsyncConnection, question: Question) -> Bundle:
@@ -97,8 +98,8 @@ async def _loaded(bundle: Bundle) -> LoadedRuleSet:
         raise ApiError(422, error.code, str(error)) from None
 
 
-async def _costs(conn: AsyncConnection, period: str, sides: tuple[Side, Side]) -> Buckets:
-    """A month's buckets, whole."""
+async def _costs(conn: AsyncConnection, period: str, sides: tuple[Side, Side]) -> list[Assigned]:
+    """A whole month's cost, read once and taken by the rules of each side."""
     wanted = dimensions_of(sides)
     row = await lenses.covering(conn, wanted)
     if row is None or row.state != "active":
@@ -111,4 +112,11 @@ async def _costs(conn: AsyncConnection, period: str, sides: tuple[Side, Side]) -
     missing = await progress.missing(conn, row.lens.lens_id, deliveries)
     if missing is not None or not deliveries:
         raise ApiError(409, "costs-missing", missing or f"no delivery concerns {period} yet")
-    return Buckets(period, row.lens.dimensions, await buckets.of_period(conn, row.lens.lens_id, period))
+    taken = [side.assigned(period, row.lens.dimensions) for side in sides]
+
+    def take(rows: Sequence[Bucket]) -> None:
+        for one in taken:
+            one.take(rows)
+
+    await buckets.of_period(conn, row.lens.lens_id, period, take)
+    return taken

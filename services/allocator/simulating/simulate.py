@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from services.allocator.archived_costs import archived_buckets
-from services.allocator.domain.allocate import allocate
-from services.allocator.domain.buckets import Buckets
+from services.allocator.domain.allocate import allocate_assigned
+from services.allocator.domain.assigned import Assigned
 from services.allocator.domain.charged import NO_EARLIER_MONTHS, EarlierMonths
 from services.allocator.domain.dimensions import dimensions_used
 from services.allocator.domain.drivers import NO_DRIVERS, Drivers
@@ -26,6 +26,10 @@ class Side:
     drivers: Drivers = NO_DRIVERS
     earlier: EarlierMonths = NO_EARLIER_MONTHS
 
+    def assigned(self, billing_period: str, dimensions: Sequence[str]) -> Assigned:
+        """What takes the costs by its rules."""
+        return Assigned(billing_period, dimensions, self.loaded.rule_set, self.loaded.cost_centers)
+
     def as_json(self) -> dict[str, str]:
         """How the document names it."""
         return {"rule_set": self.loaded.rule_set.name, "version": self.loaded.version}
@@ -36,19 +40,18 @@ def dimensions_of(sides: Iterable[Side]) -> tuple[str, ...]:
     return tuple(sorted({name for side in sides for name in dimensions_used(side.loaded.rule_set)}))
 
 
-def simulate(buckets: Buckets, before: Side, after: Side) -> dict[str, Any]:
-    """Allocate twice and compare; returns the document as the API answers it. Blocking.
+def simulate(before: Side, was: Assigned, after: Side, becomes: Assigned) -> dict[str, Any]:
+    """Allocate what each side's rules took, and compare; returns the document as the API answers it. Blocking.
 
     Raises:
-        CannotDivide: if a pool of either can't be split, with what to do. DimensionMissing: if the costs were added up
-            by too little.
+        CannotDivide: if a pool of either can't be split, with what to do.
     """
-    was, becomes = (
-        allocate(buckets, side.loaded.rule_set, side.loaded.cost_centers, side.drivers, side.earlier)
-        for side in (before, after)
+    found = compare(
+        allocate_assigned(was, before.drivers, before.earlier),
+        allocate_assigned(becomes, after.drivers, after.earlier),
+        after.loaded.rule_set.basis,
     )
-    found = compare(was, becomes, after.loaded.rule_set.basis)
-    return {"billing_period": buckets.billing_period, "before": before.as_json(), "after": after.as_json()} | _document(
+    return {"billing_period": was.billing_period, "before": before.as_json(), "after": after.as_json()} | _document(
         found
     )
 
@@ -60,7 +63,10 @@ def simulate_archive(archive: Path, billing_period: str, before: Side, after: Si
         ArchiveUnreadable, NoCosts: if the archive does not have the month.
     """
     buckets = archived_buckets(archive, billing_period, dimensions_of((before, after)))
-    return simulate(buckets, before, after)
+    was, becomes = (side.assigned(billing_period, buckets.dimensions) for side in (before, after))
+    for one in (was, becomes):
+        one.take(buckets.rows)
+    return simulate(before, was, after, becomes)
 
 
 def _document(found: Simulation) -> dict[str, Any]:

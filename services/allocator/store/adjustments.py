@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.allocator.publishing import LineContent
+from services.allocator.line_content import LineContent
 from services.allocator.store.copying import copy_and_execute
 from services.allocator.store.tables import adjustment_runs, adjustments
 from shared.events import AdjustmentRun, decode, encode

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.allocator.key_figures import RuleSums
-from services.allocator.publishing import LineContent
+from services.allocator.line_content import LineContent
 from services.allocator.store.copying import copy_and_execute
 from services.allocator.store.tables import allocations, runs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -55,38 +55,33 @@ async def add_costs(conn: AsyncConnection, lens_id: str, groups: Sequence[CostGr
     await copy_and_execute(conn, "staged_buckets", _STAGED, rows, _UPSERT, lens_id=lens_id)
 
 
-async def of_period(conn: AsyncConnection, lens_id: str, billing_period: str) -> list[Bucket]:
-    """Read a billing period's buckets, added up over the partitions.
+async def of_period(
+    conn: AsyncConnection, lens_id: str, billing_period: str, take: Callable[[Sequence[Bucket]], None]
+) -> None:
+    """Read a billing period's buckets, added up over the partitions, and hand them on in pieces.
 
-    A month may have a million, so they are copied as lines of JSON and decoded while the database goes on, and equal
-    values are one object in memory: the few different ones of a dimension are repeated all over.
+    A month may have a million, so they are copied as lines of JSON, and decoded and taken while the database goes on.
     """
     await conn.execute(_SORT_MEMORY)
     raw = await conn.get_raw_connection()
     driver: Any = raw.driver_connection
-    reader = _Reader()
-    await driver.copy_from_query(_OF_PERIOD, lens_id, billing_period, output=reader.take)
-    return reader.found
+    reader = _Reader(take)
+    await driver.copy_from_query(_OF_PERIOD, lens_id, billing_period, output=reader.receive)
 
 
 class _Reader:
     """Takes what COPY sends, cut anywhere: lines in which backslashes are doubled, the only thing there to escape."""
 
-    def __init__(self) -> None:
-        self.found: list[Bucket] = []
+    def __init__(self, take: Callable[[Sequence[Bucket]], None]) -> None:
+        self._take = take
         self._rest = b""
-        self._one: dict[str | None, str | None] = {}
 
-    async def take(self, chunk: bytes) -> None:
+    async def receive(self, chunk: bytes) -> None:
         lines, newline, rest = chunk.rpartition(b"\n")
         if not newline:
             self._rest += rest
             return
-        same, found = self._one.setdefault, self.found
-        for values, billed, effective, events in _decode((self._rest + lines).replace(b"\\\\", b"\\")):
-            found.append(
-                Bucket(tuple(map(same, values, values)), billed, billed if billed == effective else effective, events)
-            )
+        self._take(_decode((self._rest + lines).replace(b"\\\\", b"\\")))
         self._rest = rest
 
 

@@ -28,8 +28,6 @@ async def test_so_many_that_they_arrive_in_pieces(migrated_database_url: str) ->
     found = await _read_back(migrated_database_url, wanted)
 
     assert sorted(found) == sorted(wanted)
-    assert len({id(one.values[0]) for one in found}) == 1
-    assert all(one.billed_cost is one.effective_cost for one in found)
 
 
 async def _read_back(database_url: str, wanted: list[Bucket]) -> list[Bucket]:
@@ -40,8 +38,9 @@ async def _read_back(database_url: str, wanted: list[Bucket]) -> list[Bucket]:
     async with engine.begin() as conn:
         groups = [CostGroup(partition, "d", 0, 0, dict(halves) | later) for partition in (0, 1)]
         await buckets.add_costs(conn, "lens", groups)
+    found = list[Bucket]()
     async with engine.connect() as conn:
-        found = await buckets.of_period(conn, "lens", PERIOD)
+        await buckets.of_period(conn, "lens", PERIOD, found.extend)
     await engine.dispose()
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.allocator.publishing import line_content
+from services.allocator.line_content import LineEncoder
 from shared.events import Allocation, encode
 from tests.integration.allocator.month import RULES, allocated, apply, bundle, costs, expected, facts
 from tests.integration.allocator.world import World
@@ -83,7 +83,8 @@ async def test_the_lines_of_a_close_do_not_depend_on_the_previews_before(world: 
     run = await world.run_of(process, lambda run: run["kind"] == "final")
 
     lines = await world.published_lines(run)
-    by_function = [line_content(line, "renamed", bundle(RENAMED).version) for line in allocated(costs(), RENAMED)]
+    encoder = LineEncoder()
+    by_function = [encoder.line(line, "renamed", bundle(RENAMED).version) for line in allocated(costs(), RENAMED)]
     assert {name: encode(line) for name, line in _contents(lines).items()} == {
         line.allocation_id: line.content for line in by_function
     }

@@ -57,7 +57,7 @@ async def test_what_does_not_add_up_is_refused(world: World, monkeypatch: pytest
     def lose_a_cent(*_: object) -> None:
         raise ConservationBroken("invoice USD Provider inv-0", (Decimal(1), Decimal(1)), (Decimal(0), Decimal(1)))
 
-    monkeypatch.setattr(trying, "allocate", lose_a_cent)
+    monkeypatch.setattr(trying, "allocate_assigned", lose_a_cent)
     engine = create_engine(world.database_url, "test")
     with pytest.raises(NotConserved, match=f"{PERIOD}: invoice USD Provider inv-0.*the one in force stays"):
         await try_on_open_months(engine, load(bundle(CHANGED)))
@@ -70,7 +70,7 @@ async def test_the_run_after_a_trial_is_made_of_its_lines(world: World, monkeypa
     await applying.apply(engine, world.prefix, bundle(CHANGED), "ann", "bob", tried)
     assert tried.billing_periods == {PERIOD}
 
-    monkeypatch.setattr(runs, "allocate", _no_more)
+    monkeypatch.setattr(runs, "allocate_assigned", _no_more)
     await Runner(engine, world.prefix, tried).attempt(PERIOD)
 
     run = await _newest(engine)
@@ -99,7 +99,7 @@ async def test_what_the_newest_run_was_made_by_is_not_tried_again(
 ) -> None:
     engine = await _with_a_first_run(world)
 
-    monkeypatch.setattr(trying, "allocate", _no_more)
+    monkeypatch.setattr(trying, "allocate_assigned", _no_more)
     trial = await try_on_open_months(engine, load(bundle(RULES)))
 
     assert (trial.held, trial.plans) == ([], [])

@@ -16,7 +16,8 @@ from services.allocator.domain.conservation import ConservationBroken
 from services.allocator.domain.lines import Line
 from services.allocator.explaining.adjustment import explain_adjusting
 from services.allocator.explaining.explanation import explain
-from services.allocator.publishing import adjustment_content, line_content, line_of
+from services.allocator.line_content import LineEncoder
+from services.allocator.publishing import line_of
 from shared.events import AdjustmentRun, Allocation, decode
 from shared.money import CONTEXT
 from tests.property.allocator.graphs import CENTERS, World, bucket, measurements, worlds
@@ -48,7 +49,7 @@ def sums(lines: list[Line]) -> Amounts:
 
 def published(lines: list[Line]) -> list[Allocation]:
     """Lines as the topic has them, without those of nothing."""
-    found = [decode(Allocation, line_content(line, "r", "v").body(1, "run-1")) for line in lines]
+    found = [decode(Allocation, LineEncoder().line(line, "r", "v").body(1, "run-1")) for line in lines]
     return [line for line in found if line.billed_cost or line.effective_cost]
 
 
@@ -71,7 +72,7 @@ def test_the_final_run_and_all_adjustments_are_one_run_over_everything(
         world = World(world.rules, rows, drivers, world.earlier)  # type: ignore[arg-type]
         everything = run(world, rows)
         found = adjust(world.month(rows), everything, booked)
-        booked += [line_of(adjustment_content(line, 1, "acme", "v1").body(1, "run-1")) for line in found]
+        booked += [line_of(LineEncoder().adjustment(line, 1, "acme", "v1").body(1, "run-1")) for line in found]
 
         assert sums(booked) == sums(everything)
         assert adjust(world.month(rows), everything, booked) == [], "twice is once"
@@ -86,7 +87,7 @@ def test_an_adjusting_line_is_explained_by_the_line_before_and_by_what_one_run_o
     everything = run(now, now.rows)
     found = adjust(now.month(), everything, first)
     final, whole = published(first), published(everything)
-    adjusting = [decode(Allocation, adjustment_content(line, 1, "r", "v").body(1, "a")) for line in found]
+    adjusting = [decode(Allocation, LineEncoder().adjustment(line, 1, "r", "v").body(1, "a")) for line in found]
     lines = {line.allocation_id: line for line in whole}
 
     for line in adjusting:
@@ -131,7 +132,7 @@ def test_a_late_retraction_takes_back_exactly_what_the_charge_gave(world: World,
 @given(worlds())
 def test_lines_are_read_back_as_they_were_written(world: World) -> None:
     for line in run(world, world.rows):
-        read = line_of(line_content(line, "acme", "v1").body(3, "run-1"))
+        read = line_of(LineEncoder().line(line, "acme", "v1").body(3, "run-1"))
 
         assert read.flow.allocation_id(line.cost_center) == line.allocation_id
         assert read._replace(flow=line.flow) == line
@@ -145,7 +146,7 @@ def test_lines_are_read_back_as_they_were_written(world: World) -> None:
 @given(worlds(), st.integers(1, 99))
 def test_a_difference_travels_under_its_own_id_and_names_the_line_that_it_adds_to(world: World, number: int) -> None:
     for line in run(world, world.rows):
-        published = decode(Allocation, adjustment_content(line, number, "acme", "v1").body(1, "run-1"))
+        published = decode(Allocation, LineEncoder().adjustment(line, number, "acme", "v1").body(1, "run-1"))
 
         assert published.allocation_id == adjustment_id(line.allocation_id, number) != line.allocation_id
         assert (published.adjusts, published.adjustment, published.billing_period) == (

@@ -20,7 +20,7 @@ from services.allocator.domain.drivers import NO_DRIVERS, Window
 from services.allocator.domain.lines import Line
 from services.allocator.domain.methods import CannotDivide
 from services.allocator.domain.methods.bounds import bounded
-from services.allocator.domain.methods.tiers import price
+from services.allocator.domain.methods.tiers import pricing
 from services.allocator.domain.pool import (
     Bounds,
     ByDrivers,
@@ -241,7 +241,7 @@ def test_a_graduated_price_is_that_of_its_units(
 
     by_unit = sum(map(rate_of, units), Fraction(0)) / 1000
 
-    assert price(Fraction(len(units), 1000), tiers) == by_unit
+    assert pricing(tiers)(Fraction(len(units), 1000)) == by_unit
 
 
 def figures(line: Line | None) -> tuple[Decimal, Decimal]:

@@ -6,9 +6,11 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.allocator.domain.lines import Flow, Line, Share, Step
-from services.allocator.publishing import line_content, withdrawn
+from services.allocator.line_content import LineEncoder
+from services.allocator.publishing import withdrawn
 from shared.events import Allocation, Origin, TraceStep, content_hash, decode, encode
 from shared.events import allocations as contract
 
@@ -50,16 +52,45 @@ def line_and_contract(draw: st.DrawFn) -> tuple[Line, Allocation]:
     )  # fmt: skip
 
 
-@given(line_and_contract())
-def test_bytes_and_hash_are_those_of_the_contract(pair: tuple[Line, Allocation]) -> None:
+@given(st.lists(line_and_contract(), max_size=3), st.lists(st.tuples(amounts, amounts, texts), min_size=1, max_size=3))
+def test_bytes_and_hash_are_those_of_the_contract(
+    pairs: list[tuple[Line, Allocation]], others: list[tuple[Decimal, Decimal, str]]
+) -> None:
+    """One encoder for many lines, some of them of one flow and share."""
+    encoder = LineEncoder()
+    for line, allocation in [same for pair in pairs for same in (pair, *_of_the_same_flow(*pair, others))]:
+        encoded = encoder.line(line, allocation.rule_set, allocation.rule_set_version)
+
+        assert encoded.body(7, "run-1") == encode(allocation)
+        assert decode(Allocation, encoded.body(7, "run-1")) == allocation
+        assert encoded.content == contract.line_content(allocation)
+        assert encoded.content_hash.hex() == content_hash(contract.line_content(allocation))
+
+
+@given(line_and_contract(), st.integers(min_value=1, max_value=10**6))
+def test_an_adjusting_line_is_the_contract_s_too(pair: tuple[Line, Allocation], number: int) -> None:
     line, allocation = pair
 
-    encoded = line_content(line, "acme", "v1")
+    encoded = LineEncoder().adjustment(line, number, "acme", "v1")
 
-    assert encoded.body(7, "run-1") == encode(allocation)
-    assert decode(Allocation, encoded.body(7, "run-1")) == allocation
-    assert encoded.content == contract.line_content(allocation)
-    assert encoded.content_hash.hex() == content_hash(contract.line_content(allocation))
+    wanted = replace(allocation, allocation_id=encoded.allocation_id, adjusts=line.allocation_id, adjustment=number)
+    assert encoded.body(7, "run-1") == encode(wanted)
+    assert encoded.allocation_id != line.allocation_id
+
+
+def _of_the_same_flow(
+    line: Line, allocation: Allocation, others: list[tuple[Decimal, Decimal, str]]
+) -> list[tuple[Line, Allocation]]:
+    """Lines of other cost centers and amounts, by other versions, one of them with equal amounts."""
+    return [
+        (
+            line._replace(cost_center=name, billed_cost=billed, effective_cost=effective),
+            replace(
+                allocation, cost_center=name, billed_cost=billed, effective_cost=effective, rule_set_version=name
+            ),
+        )
+        for billed, effective, name in (*others, (others[0][0], others[0][0], "CC-2"))
+    ]  # fmt: skip
 
 
 @given(line_and_contract())

@@ -8,7 +8,7 @@ from fractions import Fraction
 from services.allocator.domain.cell import Cell
 from services.allocator.domain.division import Division, Part
 from services.allocator.domain.methods.measured import HELD, find, owned
-from services.allocator.domain.methods.tiers import price
+from services.allocator.domain.methods.tiers import pricing
 from services.allocator.domain.pool import FixedAmount, FloorPlusVariable, Method, UsageRate
 from shared.money import CONTEXT, SCALE, from_units, total
 
@@ -60,7 +60,8 @@ def usage_rates(method: UsageRate, cell: Cell) -> Division:
     found = find(method.driver, cell)
     if found is None:
         return Division.of("usage_rate", [HELD])
-    prices = {subject: price(quantity, method.rates) for subject, quantity in found.quantities.items()}
+    price = pricing(method.rates)
+    prices = {subject: price(quantity) for subject, quantity in found.quantities.items()}
     parts = list(owned(prices, [found], method.targets, method.subjects, cell))
     difference = held - sum((part.weight for part in parts), Fraction(0))
     if abs(difference) > PRICES_MAX * abs(held):

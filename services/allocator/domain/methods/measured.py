@@ -11,7 +11,7 @@ from services.allocator.domain.division import Part
 from services.allocator.domain.drivers import Drivers, Window
 from services.allocator.domain.methods.problems import DriverMissing
 from services.allocator.domain.methods.tenures import Found, owners_by_day
-from services.allocator.domain.methods.tiers import price
+from services.allocator.domain.methods.tiers import pricing
 from services.allocator.domain.pool import ByDrivers, Driver, Subjects, Targets
 from services.allocator.domain.rule_set import SUSPENSE, Target
 
@@ -78,7 +78,8 @@ def owned(
 def _priced(method: ByDrivers, measured: Sequence[Found], cell: Cell) -> list[Part]:
     weights = measured[0].quantities if len(measured) == 1 else _added(measured)
     if method.tiers:
-        weights = {subject: price(quantity, method.tiers) for subject, quantity in weights.items()}
+        price = pricing(method.tiers)
+        weights = {subject: price(quantity) for subject, quantity in weights.items()}
     return list(owned(weights, measured, method.targets, method.subjects, cell))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from services.allocator.domain.drivers import Drivers, Measurement, Window
 from services.allocator.domain.methods.problems import DriverMissing
-from services.allocator.domain.methods.tiers import price
+from services.allocator.domain.methods.tiers import pricing
 from services.allocator.domain.pool import Bounds, ByDrivers, Driver, Pool, Subjects, Tier
 from services.allocator.domain.rule_set import SUSPENSE, Tenure
 from tests.unit.allocator.domain.splitting import MONTH, bucket, cc, ccs, given, lines_of, measured, money
@@ -84,7 +84,7 @@ def test_tiers_make_shares_of_graduated_prices() -> None:
 def test_each_unit_costs_the_rate_of_its_tier(quantity: int, cost: int) -> None:
     tiers = [Tier(Decimal(100), Decimal(2)), Tier(Decimal(200), Decimal(1)), Tier(None, Decimal("0.75"))]
 
-    assert price(Fraction(quantity), tiers) == cost
+    assert pricing(tiers)(Fraction(quantity)) == cost
 
 
 def test_the_average_of_a_level_counts_time_and_the_sum_does_not() -> None:

@@ -19,9 +19,9 @@ from services.allocator.domain.pool import Even, Pool, Proportional, Weighted
 from services.allocator.domain.rule_set import SUSPENSE, Divided, Leaf, Lookup, Rule, RuleSet, Target
 from services.allocator.explaining.explanation import explain, summarise
 from services.allocator.explaining.rows import provider_rows
+from services.allocator.line_content import LineEncoder
 from services.allocator.loading import LoadedRuleSet
 from services.allocator.loading.cost_centers import CostCenterRow
-from services.allocator.publishing import line_content
 from shared.events import Allocation, decode
 from tests.unit.allocator.archive import PERIOD, charge, write_archive
 
@@ -64,7 +64,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lines(archive: Path) -> list[Allocation]:
     buckets = archived_buckets(archive, PERIOD, dimensions_used(RULES))
     allocated = allocate(buckets, RULES, CENTERS)
-    return [decode(Allocation, line_content(line, "r", "v").body(1, "run")) for line in allocated]
+    encoder = LineEncoder()
+    return [decode(Allocation, encoder.line(line, "r", "v").body(1, "run")) for line in allocated]
 
 
 def test_the_rows_behind_every_line_add_up_to_what_its_rule_took(archive: Path, lines: list[Allocation]) -> None:
