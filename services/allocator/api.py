@@ -20,6 +20,7 @@ from services.allocator.key_figures import key_figures
 from services.allocator.loading import Bundle, RuleSetInvalid, check
 from services.allocator.store import allocations, requests, rule_sets
 from services.allocator.trying import NotConserved, TriedPlans
+from services.allocator.turns import OneMonth
 from shared.events import AllocationRun, decode
 from shared.http import PERIOD, ApiError
 
@@ -53,9 +54,9 @@ class Application(BundleBody):
     approved_by: Person
 
 
-def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str, tried: TriedPlans) -> None:
+def add_routes(api: FastAPI, engine: AsyncEngine, prefix: str, tried: TriedPlans, one_month: OneMonth) -> None:
     """Add the allocator's routes; `tried` takes what trials of applied rule sets leave to runs."""
-    _rule_set_routes(api, engine, prefix, tried)
+    _rule_set_routes(api, engine, prefix, tried, one_month)
     add_driver_routes(api, engine, prefix)
 
     @api.get("/v1/allocations", tags=["allocations"])
@@ -104,7 +105,7 @@ def _refusal(error: ApproverIsAuthor | RuleSetInvalid | NotConserved) -> ApiErro
             return ApiError(422, error.code, str(error))
 
 
-def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str, tried: TriedPlans) -> None:
+def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str, tried: TriedPlans, one_month: OneMonth) -> None:
     @api.post("/v1/rule-sets/check", tags=["rule sets"])
     async def check_rule_set(body: BundleBody) -> dict[str, Any]:
         """Check a rule set without applying it."""
@@ -124,7 +125,7 @@ def _rule_set_routes(api: FastAPI, engine: AsyncEngine, prefix: str, tried: Trie
         a driver: their last allocations stay until it can.
         """
         try:
-            applied = await apply(engine, prefix, body.bundle(), body.applied_by, body.approved_by, tried)
+            applied = await apply(engine, prefix, body.bundle(), body.applied_by, body.approved_by, tried, one_month)
         except (ApproverIsAuthor, RuleSetInvalid, NotConserved) as error:
             raise _refusal(error) from None
         loaded, rules = applied.loaded, applied.loaded.rule_set

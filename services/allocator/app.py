@@ -21,6 +21,7 @@ from services.allocator.store import adjustments, allocations, buckets, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.stream import LensKeeper
 from services.allocator.trying import TriedPlans
+from services.allocator.turns import OneMonth
 from shared import topics
 from shared.events import AllocationRun, decode
 from shared.service import Service
@@ -33,13 +34,13 @@ def build(settings: AllocatorSettings) -> Service:
     service.add_stream("records", TOPICS, RecordReader(settings.topic_prefix), batch_records_max=1_000)
     service.add_stream("drivers", [topics.DRIVERS.name], keep_measurements, batch_records_max=5_000)
     service.add_background("lenses", LensKeeper(service, settings.allocator_batch_events).run)
-    tried = TriedPlans()
-    service.add_background("runs", Runner(service.engine, settings.topic_prefix, tried).run)
+    tried, one_month = TriedPlans(), OneMonth()
+    service.add_background("runs", Runner(service.engine, settings.topic_prefix, tried, one_month).run)
     service.add_measuring(_measure)
-    add_routes(service.api, service.engine, settings.topic_prefix, tried)
-    add_simulation_routes(service.api, service.engine)
+    add_routes(service.api, service.engine, settings.topic_prefix, tried, one_month)
+    add_simulation_routes(service.api, service.engine, one_month)
     add_explanation_routes(service.api, service.engine)
-    add_archive_routes(service.api, service.engine, settings.allocator_archive_dir)
+    add_archive_routes(service.api, service.engine, settings.allocator_archive_dir, one_month)
     add_adjustment_routes(service.api, service.engine)
     return service
 

@@ -15,6 +15,7 @@ from services.allocator.loading import Bundle, LoadedRuleSet, load
 from services.allocator.store import lenses, requests, rule_sets
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.trying import Held, TriedPlans, try_on_open_months
+from services.allocator.turns import OneMonth
 from shared.database import lock_transaction
 from shared.outbox import enqueue
 
@@ -28,14 +29,16 @@ class Applied:
 
 
 async def apply(
-    engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: str, approved_by: str, tried: TriedPlans
-) -> Applied:
+    engine: AsyncEngine, prefix: str, bundle: Bundle, applied_by: str, approved_by: str, tried: TriedPlans,
+    one_month: OneMonth,
+) -> Applied:  # fmt: skip
     """Check and try a bundle, keep and publish it, have its dimensions collected, and ask for new runs.
 
     Applying what is applied already publishes nothing new and makes it the newest again.
 
     Args:
         tried: where what the trial found is left for the runs.
+        one_month: whose turn it is to hold a month in memory.
 
     Raises:
         ApproverIsAuthor: if one person would do both.
@@ -44,7 +47,8 @@ async def apply(
     """
     check_two_people(applied_by, approved_by)
     loaded = await asyncio.to_thread(load, bundle)
-    trial = await try_on_open_months(engine, loaded)
+    async with one_month:
+        trial = await try_on_open_months(engine, loaded)
     async with engine.begin() as conn:
         await lock_transaction(conn, SERVICE, "rule sets")
         known = await rule_sets.bundle(conn, loaded.version) is not None

@@ -32,6 +32,7 @@ from services.allocator.store import allocations, records, requests
 from services.allocator.store.tables import SERVICE, STREAM_TABLES
 from services.allocator.totals import RunTotals
 from services.allocator.trying import TriedPlan, TriedPlans
+from services.allocator.turns import OneMonth
 from services.allocator.writing import LineWriter
 from shared import failpoints
 from shared.database import try_lock_transaction
@@ -57,10 +58,11 @@ class Runner:
 
     Args:
         tried: runs whose lines a trial has found already.
+        one_month: whose turn it is to hold a month in memory.
     """
 
-    def __init__(self, engine: AsyncEngine, prefix: str, tried: TriedPlans) -> None:
-        self._engine, self._prefix, self._tried = engine, prefix, tried
+    def __init__(self, engine: AsyncEngine, prefix: str, tried: TriedPlans, one_month: OneMonth) -> None:
+        self._engine, self._prefix, self._tried, self._one_month = engine, prefix, tried, one_month
         self._failing: dict[str, datetime] = {}
 
     async def run(self) -> None:
@@ -81,7 +83,7 @@ class Runner:
         """Make the run that a period asks for, or note why it can't be made yet."""
         started = time.monotonic()
         try:
-            async with self._engine.connect() as conn:
+            async with self._one_month, self._engine.connect() as conn:
                 await conn.execution_options(isolation_level="REPEATABLE READ")
                 async with conn.begin():
                     done = await self._in_transaction(conn, billing_period, started)

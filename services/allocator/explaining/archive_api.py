@@ -25,6 +25,7 @@ from services.allocator.loading import LoadedRuleSet
 from services.allocator.planning import load_version
 from services.allocator.simulating.simulate import Side
 from services.allocator.store import allocations, drivers
+from services.allocator.turns import OneMonth
 from shared.archive import ArchiveUnreadable
 from shared.events import AdjustmentRun, Allocation, AllocationRun, decode
 from shared.http import ApiError
@@ -33,7 +34,7 @@ R = TypeVar("R")
 Rows = Annotated[int, Query(ge=1, le=100_000, description="How many rows to list; all are added up")]
 
 
-def add_archive_routes(api: FastAPI, engine: AsyncEngine, archive: Path | None) -> None:
+def add_archive_routes(api: FastAPI, engine: AsyncEngine, archive: Path | None, one_month: OneMonth) -> None:
     """Add the routes; without an archive each of them says what to set."""
     one_at_a_time = asyncio.Semaphore(1)
 
@@ -67,7 +68,8 @@ def add_archive_routes(api: FastAPI, engine: AsyncEngine, archive: Path | None) 
         """Why a cost center pays more or less than in an earlier month, in parts that add up to the change."""
         async with engine.connect() as conn:
             months = [await _month(conn, one) for one in (since, period)]
-        changes = await asked(change_of, _there(archive), cost_center, *months)
+        async with one_month:
+            changes = await asked(change_of, _there(archive), cost_center, *months)
         return {"cost_center": cost_center, "since": since, "billing_period": period, "changes": changes}
 
     @api.get("/v1/savings", tags=["allocations"])

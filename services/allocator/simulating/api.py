@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,10 +22,8 @@ from services.allocator.measurements import MeasurementInvalid, drivers_of, read
 from services.allocator.planning import drivers_for
 from services.allocator.simulating.simulate import Side, dimensions_of, simulate
 from services.allocator.store import buckets, lenses, progress, records, rule_sets
+from services.allocator.turns import OneMonth
 from shared.http import PERIOD, ApiError
-
-_AT_ONCE = asyncio.Semaphore(1)
-"""A simulation holds two allocations of a month: one at a time keeps memory flat."""
 
 
 class Question(BaseModel):
@@ -42,13 +39,13 @@ class Question(BaseModel):
     )
 
 
-def add_simulation_routes(api: FastAPI, engine: AsyncEngine) -> None:
+def add_simulation_routes(api: FastAPI, engine: AsyncEngine, one_month: OneMonth) -> None:
     """Add the allocator's simulation route."""
 
     @api.post("/v1/simulations", tags=["simulations"])
     async def make_simulation(question: Question) -> dict[str, Any]:
         """What the rule set would have done to the month, by cost center, pool and rule. Nothing is published."""
-        async with _AT_ONCE:
+        async with one_month:
             after, changes = await _loaded(question.rules.bundle()), _changes(question.change_drivers)
             async with engine.connect() as conn:
                 before = await _loaded(await _against(conn, question))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.allocator import applying, runs, trying
+from services.allocator.domain.allocate import allocate_assigned
 from services.allocator.domain.conservation import ConservationBroken
+from services.allocator.domain.lines import Line
 from services.allocator.loading import load
 from services.allocator.runs import Runner
 from services.allocator.store import allocations
 from services.allocator.trying import NotConserved, TriedPlans, try_on_open_months
+from services.allocator.turns import OneMonth
 from shared.database import create_engine
 from shared.events import AllocationRun, decode
 from tests.integration.allocator.month import RULES, allocated, apply, bundle, costs
@@ -67,11 +71,11 @@ async def test_what_does_not_add_up_is_refused(world: World, monkeypatch: pytest
 async def test_the_run_after_a_trial_is_made_of_its_lines(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = await _with_a_first_run(world)
     tried = TriedPlans()
-    await applying.apply(engine, world.prefix, bundle(CHANGED), "ann", "bob", tried)
+    await applying.apply(engine, world.prefix, bundle(CHANGED), "ann", "bob", tried, OneMonth())
     assert tried.billing_periods == {PERIOD}
 
     monkeypatch.setattr(runs, "allocate_assigned", _no_more)
-    await Runner(engine, world.prefix, tried).attempt(PERIOD)
+    await Runner(engine, world.prefix, tried, OneMonth()).attempt(PERIOD)
 
     run = await _newest(engine)
     assert run.rule_set_version == bundle(CHANGED).version
@@ -83,11 +87,11 @@ async def test_the_run_after_a_trial_is_made_of_its_lines(world: World, monkeypa
 async def test_a_run_of_other_inputs_than_the_trial_is_made_anew(world: World) -> None:
     engine = await _with_a_first_run(world)
     tried = TriedPlans()
-    await applying.apply(engine, world.prefix, bundle(CHANGED), "ann", "bob", tried)
-    await applying.apply(engine, world.prefix, bundle(RULES), "ann", "bob", TriedPlans())
+    await applying.apply(engine, world.prefix, bundle(CHANGED), "ann", "bob", tried, OneMonth())
+    await applying.apply(engine, world.prefix, bundle(RULES), "ann", "bob", TriedPlans(), OneMonth())
 
-    await applying.apply(engine, world.prefix, bundle(CHANGED + "# again\n"), "ann", "bob", TriedPlans())
-    await Runner(engine, world.prefix, tried).attempt(PERIOD)
+    await applying.apply(engine, world.prefix, bundle(CHANGED + "# again\n"), "ann", "bob", TriedPlans(), OneMonth())
+    await Runner(engine, world.prefix, tried, OneMonth()).attempt(PERIOD)
 
     assert (await _newest(engine)).rule_set_version == bundle(CHANGED + "# again\n").version
     assert not tried.billing_periods
@@ -111,10 +115,10 @@ async def test_what_the_newest_run_was_made_by_is_not_tried_again(
 async def test_what_was_tried_is_forgotten_when_another_process_made_the_run(world: World) -> None:
     engine = await _with_a_first_run(world)
     tried = TriedPlans()
-    await applying.apply(engine, world.prefix, bundle(CHANGED), "ann", "bob", tried)
-    await Runner(engine, world.prefix, TriedPlans()).attempt(PERIOD)
+    await applying.apply(engine, world.prefix, bundle(CHANGED), "ann", "bob", tried, OneMonth())
+    await Runner(engine, world.prefix, TriedPlans(), OneMonth()).attempt(PERIOD)
 
-    idle = asyncio.create_task(Runner(engine, world.prefix, tried).run())
+    idle = asyncio.create_task(Runner(engine, world.prefix, tried, OneMonth()).run())
 
     async def forgotten() -> bool | None:
         return not tried.billing_periods or None
@@ -122,6 +126,23 @@ async def test_what_was_tried_is_forgotten_when_another_process_made_the_run(wor
     await until(forgotten, "what was tried is forgotten")
     idle.cancel()
     await asyncio.gather(idle, return_exceptions=True)
+    await engine.dispose()
+
+
+async def test_trials_and_runs_take_turns_to_hold_a_month(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, one_month = await _with_a_first_run(world), OneMonth()
+    others_wait = []
+
+    def noting(*given: Any) -> list[Line]:
+        others_wait.append(one_month.locked())
+        return allocate_assigned(*given)
+
+    monkeypatch.setattr(trying, "allocate_assigned", noting)
+    monkeypatch.setattr(runs, "allocate_assigned", noting)
+    await applying.apply(engine, world.prefix, bundle(CHANGED), "ann", "bob", TriedPlans(), one_month)
+    await Runner(engine, world.prefix, TriedPlans(), one_month).attempt(PERIOD)
+
+    assert (others_wait, one_month.locked()) == ([True, True], False)
     await engine.dispose()
 
 
