@@ -48,7 +48,7 @@ from services.intake.domain.styles import (
 )
 from services.intake.domain.tags import Normalisation
 from services.intake.letters import settle_letters
-from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
+from services.intake.preparing import Preparation, Prepared, Reading, archive_rows, held_scopes
 from services.intake.publishing import CostPublisher
 from services.intake.quality.assessing import Assessment
 from services.intake.records import outgoing_delivery
@@ -60,6 +60,7 @@ from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES
 from services.intake.work import Work
 from shared import failpoints
+from shared.archive import RowsInForce
 from shared.database import try_lock_transaction
 from shared.errors import RetryLater
 from shared.observability import logger
@@ -212,7 +213,7 @@ class Worker:
             former = await store.in_force(conn, delivery.source, set(scopes))
             elsewhere = await source_styles.other_sources(conn, delivery.source, delivery.files)
             withdrawn = await withdrawing.noted(conn, delivery)
-        in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
+        in_force = [RowsInForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
         prepared = await asyncio.to_thread(preparation.plan, in_force)
         prepared.noted.extend([*delivered_elsewhere(elsewhere), *withdrawn])
         return _Planned(prepared, await self._settling.assess(delivery, preparation, prepared, in_force))

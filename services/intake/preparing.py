@@ -35,19 +35,13 @@ from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retract
 from services.intake.spool import Part, Spool
 from services.intake.work import READING_MEMORY, Work, planning_memory
+from shared.archive import RowsInForce
 from shared.events import DeliveredFile, Totals
 
 KEY_COLUMNS = (
     "row_hash", "BillingAccountId", "billing_period", "BillingCurrency", "partition", "BilledCost", "EffectiveCost",
 )  # fmt: skip
 """What the arithmetic of a delivery needs of a row."""
-
-
-class InForce(NamedTuple):
-    """The archived rows of some payers that a new delivery replaces."""
-
-    path: Path
-    billing_account_ids: tuple[str, ...]
 
 
 class Refused(NamedTuple):
@@ -155,7 +149,7 @@ class Preparation:
         work.finish_rows()
         return self._scopes(work)
 
-    def plan(self, in_force: Sequence[InForce]) -> Prepared:
+    def plan(self, in_force: Sequence[RowsInForce]) -> Prepared:
         """Compare with the rows in force, write retractions, number all events."""
         rows = max(self.reading.accepted, sum(pq.read_metadata(former.path).num_rows for former in in_force))
         work = self._work

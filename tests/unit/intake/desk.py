@@ -13,9 +13,10 @@ from services.intake.domain.delivery import ArchivedFile, Scope, delivery_id
 from services.intake.domain.rejection import Rejection
 from services.intake.domain.styles import Style
 from services.intake.domain.tags import Normalisation
-from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows
+from services.intake.preparing import Preparation, Prepared, Reading, archive_rows
 from services.intake.publishing import KINDS, render
 from services.intake.work import Work
+from shared.archive import RowsInForce
 from shared.events import CostEvent, decode
 
 PARTITIONS = 6
@@ -64,7 +65,7 @@ class Desk:
         with preparation:
             scopes = preparation.read(archived)
             former = [
-                InForce(self.archive.rows(former, scope.billing_period), (scope.billing_account_id,))
+                RowsInForce(self.archive.rows(former, scope.billing_period), (scope.billing_account_id,))
                 for scope in scopes
                 for former in self._in_force.get(scope, [])
             ]
