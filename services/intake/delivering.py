@@ -202,8 +202,11 @@ class Worker:
     async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> _Planned:
         log.info("delivery begins", delivery_id=delivery.delivery_id, source=delivery.source)
         known = await self._files_known(delivery)
-        scopes = await asyncio.to_thread(preparation.read, delivery.files, known)
-        log.info("delivery read", delivery_id=delivery.delivery_id, rows=preparation.reading.rows)
+        async with self._engine.connect() as conn:
+            newest = await store.newest_in_force(conn, delivery.source)
+        scopes = await asyncio.to_thread(preparation.read, delivery.files, known, self._archived(newest))
+        rows, taken_over = preparation.reading.rows, preparation.taken_over
+        log.info("delivery read", delivery_id=delivery.delivery_id, rows=rows, taken_over=taken_over)
         failpoints.reach("intake.read")
         if delivery.style is Style.OVERWRITE:
             check_files_differ((one.name, one.sha256, one.rows) for one in preparation.reading.files)
@@ -213,10 +216,13 @@ class Worker:
             former = await store.in_force(conn, delivery.source, set(scopes))
             elsewhere = await source_styles.other_sources(conn, delivery.source, delivery.files)
             withdrawn = await withdrawing.noted(conn, delivery)
-        in_force = [RowsInForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
+        in_force = self._archived(former)
         prepared = await asyncio.to_thread(preparation.plan, in_force)
         prepared.noted.extend([*delivered_elsewhere(elsewhere), *withdrawn])
         return _Planned(prepared, await self._settling.assess(delivery, preparation, prepared, in_force))
+
+    def _archived(self, held: Sequence[tuple[str, str, tuple[str, ...]]]) -> list[RowsInForce]:
+        return [RowsInForce(self._archive.rows(delivery_id, period), payers) for delivery_id, period, payers in held]
 
     async def _files_known(self, delivery: StoredDelivery) -> set[str]:
         if delivery.style is Style.OVERWRITE:
