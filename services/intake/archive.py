@@ -1,13 +1,14 @@
 """The archive: what was received, byte for byte, and what it means, as Parquet. Nothing in it ever changes.
 
     <data>/archive/files/<first two digits>/<sha256>      received bytes
-    <data>/archive/rows/<delivery id>/<period>.parquet    normalised rows in the order of the files
+    <data>/archive/rows/<delivery id>/<period>.parquet    normalised rows; taken over ones first, else as in the files
     <data>/archive/deliveries/<delivery id>.json          what it put in force, see shared/archive.py
     <data>/spool/<delivery id>/                           a delivery in work; removed when it is complete
 
 The rows have every column of FOCUS 1.4 (costs, prices and quantities as DECIMAL(38,18), the rest as text), `custom`
 (the `x_` columns as a JSON object), `row_hash`, `occurrence`, `billing_period`, `charge_day` and `flags` (JSON);
-`identity` is the hash of the row as it was delivered, where an appending source's tags were normalised.
+`identity` is the hash of the row as it was delivered, where an appending source's tags were normalised; `line` is the
+hash of the record that the row was read from, see `reading/lines.py`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.intake.domain.delivery import ArchivedFile
+from services.intake.reading.lines import LINE, LINE_HASH
 from services.intake.reading.normalise import AMOUNT
 from services.intake.reading.raw import TEXT
 from shared import archive as in_force
@@ -37,7 +39,7 @@ ROWS: Final = pa.schema(
     [
         *((column.name, AMOUNT if column.type == "decimal" else TEXT) for column in CANONICAL),
         ("custom", TEXT), ("row_hash", pa.string()), ("occurrence", pa.int32()), ("billing_period", TEXT),
-        ("charge_day", TEXT), ("identity", pa.string()), ("flags", TEXT),
+        ("charge_day", TEXT), ("identity", pa.string()), ("flags", TEXT), (LINE, LINE_HASH),
     ]
 )  # fmt: skip
 _DICTIONARIES: Final = [field.name for field in ROWS if pa.types.is_dictionary(field.type)]

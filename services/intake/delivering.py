@@ -48,7 +48,7 @@ from services.intake.domain.styles import (
 )
 from services.intake.domain.tags import Normalisation
 from services.intake.letters import settle_letters
-from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows, held_scopes
+from services.intake.preparing import Preparation, Prepared, Reading, archive_rows, held_scopes
 from services.intake.publishing import CostPublisher
 from services.intake.quality.assessing import Assessment
 from services.intake.records import outgoing_delivery
@@ -60,6 +60,7 @@ from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES
 from services.intake.work import Work
 from shared import failpoints
+from shared.archive import RowsInForce
 from shared.database import try_lock_transaction
 from shared.errors import RetryLater
 from shared.observability import logger
@@ -201,8 +202,11 @@ class Worker:
     async def _read_and_plan(self, delivery: StoredDelivery, preparation: Preparation) -> _Planned:
         log.info("delivery begins", delivery_id=delivery.delivery_id, source=delivery.source)
         known = await self._files_known(delivery)
-        scopes = await asyncio.to_thread(preparation.read, delivery.files, known)
-        log.info("delivery read", delivery_id=delivery.delivery_id, rows=preparation.reading.rows)
+        async with self._engine.connect() as conn:
+            newest = await store.newest_in_force(conn, delivery.source)
+        scopes = await asyncio.to_thread(preparation.read, delivery.files, known, self._archived(newest))
+        rows, taken_over = preparation.reading.rows, preparation.taken_over
+        log.info("delivery read", delivery_id=delivery.delivery_id, rows=rows, taken_over=taken_over)
         failpoints.reach("intake.read")
         if delivery.style is Style.OVERWRITE:
             check_files_differ((one.name, one.sha256, one.rows) for one in preparation.reading.files)
@@ -212,10 +216,13 @@ class Worker:
             former = await store.in_force(conn, delivery.source, set(scopes))
             elsewhere = await source_styles.other_sources(conn, delivery.source, delivery.files)
             withdrawn = await withdrawing.noted(conn, delivery)
-        in_force = [InForce(self._archive.rows(former_id, period), payers) for former_id, period, payers in former]
+        in_force = self._archived(former)
         prepared = await asyncio.to_thread(preparation.plan, in_force)
         prepared.noted.extend([*delivered_elsewhere(elsewhere), *withdrawn])
         return _Planned(prepared, await self._settling.assess(delivery, preparation, prepared, in_force))
+
+    def _archived(self, held: Sequence[tuple[str, str, tuple[str, ...]]]) -> list[RowsInForce]:
+        return [RowsInForce(self._archive.rows(delivery_id, period), payers) for delivery_id, period, payers in held]
 
     async def _files_known(self, delivery: StoredDelivery) -> set[str]:
         if delivery.style is Style.OVERWRITE:

@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from services.intake.preparing import InForce
 from services.intake.reading import values
 from services.intake.reading.normalise import AMOUNT
+from shared.archive import RowsInForce
 from shared.focus import CANONICAL, COLUMNS
 
 _ROWS_AT_ONCE: Final = 10_000
@@ -41,7 +41,7 @@ class _Writer(Protocol):
     def write(self, rows: pa.Table) -> None: ...
 
 
-def export_rows(in_force: Sequence[InForce], target: Path, form: ExportFormat) -> int:
+def export_rows(in_force: Sequence[RowsInForce], target: Path, form: ExportFormat) -> int:
     """Write the archived rows of some payers; returns how many there are. Blocking, in flat memory."""
     names, custom = _present(in_force)
     amounts = pa.string() if form is ExportFormat.CSV else AMOUNT
@@ -56,7 +56,7 @@ def export_rows(in_force: Sequence[InForce], target: Path, form: ExportFormat) -
     return count
 
 
-def _present(in_force: Sequence[InForce]) -> tuple[list[str], list[str]]:
+def _present(in_force: Sequence[RowsInForce]) -> tuple[list[str], list[str]]:
     """The FOCUS columns to write, and the names of all custom ones."""
     wanted = {column.name for column in CANONICAL if column.level == "mandatory" or column.nullable}
     custom: set[str] = set()
@@ -67,7 +67,7 @@ def _present(in_force: Sequence[InForce]) -> tuple[list[str], list[str]]:
     return [column.name for column in CANONICAL if column.name in wanted], sorted(custom)
 
 
-def _batches(in_force: Sequence[InForce], names: list[str]) -> Iterator[pa.Table]:
+def _batches(in_force: Sequence[RowsInForce], names: list[str]) -> Iterator[pa.Table]:
     for path, payers in in_force:
         wanted = pa.array(payers, pa.string())
         with pq.ParquetFile(path) as archived:

@@ -20,8 +20,8 @@ from services.intake import store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import Scope
 from services.intake.exporting import ExportFormat, export_rows
-from services.intake.preparing import InForce
 from services.intake.tables import scopes
+from shared.archive import RowsInForce
 from shared.http import ApiError
 
 BillingPeriod = Annotated[str, InPath(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
@@ -46,7 +46,7 @@ def export_routes(engine: AsyncEngine, archive: Archive, data_dir: Path) -> APIR
     return router
 
 
-def _written(in_force: Sequence[InForce], form: ExportFormat, directory: Path) -> Path:
+def _written(in_force: Sequence[RowsInForce], form: ExportFormat, directory: Path) -> Path:
     handle, name = tempfile.mkstemp(dir=directory, prefix=".export-")
     os.close(handle)
     path = Path(name)
@@ -58,11 +58,11 @@ def _written(in_force: Sequence[InForce], form: ExportFormat, directory: Path) -
     return path
 
 
-async def _in_force(engine: AsyncEngine, archive: Archive, source: str, billing_period: str) -> list[InForce]:
+async def _in_force(engine: AsyncEngine, archive: Archive, source: str, billing_period: str) -> list[RowsInForce]:
     async with engine.connect() as conn:
         payers = select(scopes.c.billing_account_id).where(
             scopes.c.source == source, scopes.c.billing_period == billing_period
         )
         wanted = {Scope(payer, billing_period) for payer in (await conn.execute(payers)).scalars()}
         found = await store.in_force(conn, source, wanted)
-    return [InForce(archive.rows(delivery_id, period), accounts) for delivery_id, period, accounts in found]
+    return [RowsInForce(archive.rows(delivery_id, period), accounts) for delivery_id, period, accounts in found]

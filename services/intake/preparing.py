@@ -27,27 +27,25 @@ from services.intake.domain.findings import Noted, Observations
 from services.intake.domain.rejection import Rejection
 from services.intake.domain.styles import Style, known_before
 from services.intake.domain.tags import Normalisation
+from services.intake.known_rows import KnownRows
 from services.intake.quality.rows import AcceptedRows
 from services.intake.reading.errors import EmptyFile, RowsDiffer
+from services.intake.reading.layout import Layout
+from services.intake.reading.lines import Sieve
 from services.intake.reading.normalise import Normaliser
+from services.intake.reading.observing import observe_values
 from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
 from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retract
 from services.intake.spool import Part, Spool
 from services.intake.work import READING_MEMORY, Work, planning_memory
+from shared.archive import RowsInForce
 from shared.events import DeliveredFile, Totals
 
 KEY_COLUMNS = (
     "row_hash", "BillingAccountId", "billing_period", "BillingCurrency", "partition", "BilledCost", "EffectiveCost",
 )  # fmt: skip
 """What the arithmetic of a delivery needs of a row."""
-
-
-class InForce(NamedTuple):
-    """The archived rows of some payers that a new delivery replaces."""
-
-    path: Path
-    billing_account_ids: tuple[str, ...]
 
 
 class Refused(NamedTuple):
@@ -95,7 +93,10 @@ class _ReadPart(NamedTuple):
 
 
 class Preparation:
-    """Prepares one delivery in its spool: `read`, `plan`, then `accepted`, on one work database until it is closed."""
+    """Prepares one delivery in its spool: `read`, `plan`, then `accepted`, on one work database until it is closed.
+
+    `taken_over` counts the rows that were recognised in the files and taken over from the archive.
+    """
 
     def __init__(
         self,
@@ -113,6 +114,8 @@ class Preparation:
         self._partitions, self._threads = partitions, threads
         self.spool = Spool(archive.spool(delivery_id))
         self.reading = Reading()
+        self._tag_rules, self._known_rows = tag_rules, KnownRows()
+        self.taken_over = 0
         self._opened: Work | None = None
 
     def __enter__(self) -> Self:
@@ -131,11 +134,15 @@ class Preparation:
             raise RuntimeError("files are read before anything else")
         return self._opened
 
-    def read(self, files: Sequence[ArchivedFile], known: Collection[str] = ()) -> list[Scope]:
+    def read(
+        self, files: Sequence[ArchivedFile], known: Collection[str] = (), in_force: Sequence[RowsInForce] = ()
+    ) -> list[Scope]:
         """Read all files into the spool; returns the scopes that they hold, or that are taken back.
 
         Args:
             known: sha256 of files that add nothing, because an append delivery had them.
+            in_force: rows of the source that a snapshot may have again, the likeliest first. Those of them that are in
+                its scopes have to be in force when it is planned.
 
         Raises:
             IntakeRefusal: if a file can't be taken in. What was read so far is of no consequence.
@@ -143,6 +150,8 @@ class Preparation:
         shutil.rmtree(self.spool.directory, ignore_errors=True)
         self.spool.directory.mkdir(parents=True)
         work = self._opened = Work(self.spool.database, fresh=True, memory=READING_MEMORY)
+        if self._style is Style.OVERWRITE:
+            self._known_rows = KnownRows(in_force)
         facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
         read = set(known)
         for file, fact in zip(files, facts, strict=True):
@@ -153,9 +162,10 @@ class Preparation:
             if self._style is Style.APPEND:
                 read.add(file.sha256)
         work.finish_rows()
+        self._known_rows = KnownRows()
         return self._scopes(work)
 
-    def plan(self, in_force: Sequence[InForce]) -> Prepared:
+    def plan(self, in_force: Sequence[RowsInForce]) -> Prepared:
         """Compare with the rows in force, write retractions, number all events."""
         rows = max(self.reading.accepted, sum(pq.read_metadata(former.path).num_rows for former in in_force))
         work = self._work
@@ -166,7 +176,7 @@ class Preparation:
             work.compare_appended()
         else:
             work.compare()
-            retract(work, self.spool, self.reading.accepted, self._partitions)
+            retract(work, self.spool, self._parsed, self._partitions)
         work.make_plan()
         sync(self.spool.directory)
         return self._prepared(work)
@@ -193,6 +203,11 @@ class Preparation:
             noted=list(known_before(self.reading.files_known, self.reading.accepted - charges)) if appends else [],
         )
 
+    @property
+    def _parsed(self) -> int:
+        """Accepted rows that were read from files."""
+        return self.reading.accepted - self.taken_over
+
     def _scopes(self, work: Work) -> list[Scope]:
         return [*self._withdraws] or work.scopes()
 
@@ -208,9 +223,11 @@ class Preparation:
         before = self.reading.rows
         for part in self._parts(facts, self._archive.file(file.sha256)):
             rows = part.keys.num_rows
-            work.add_rows(Part(part.number, "rows", self.reading.accepted, rows), part.keys)
+            work.add_rows(Part(part.number, "rows", self._parsed, rows), part.keys)
             self.spool.reject(part.rejections) if part.rejections else None
             self._note(part)
+        for taken_over in self._known_rows.taken_over():
+            self._take_over(work, taken_over.read(), facts.layout)
         if self.reading.rows == before:
             raise EmptyFile(file.name, "the file has a header but no rows")
         if file.rows not in {None, self.reading.rows - before}:
@@ -221,6 +238,16 @@ class Preparation:
                 focus_version=facts.layout.version,
             )
         )  # fmt: skip
+
+    def _take_over(self, work: Work, rows: pa.Table, layout: Layout) -> None:
+        """Add rows that are in force already. Their positions are before all others, so that of equal rows these are
+        the ones that were published.
+        """
+        number, keys = self._next_number(), rows.select(list(KEY_COLUMNS))
+        self.spool.write_part("rows", number, rows)
+        self.taken_over += rows.num_rows
+        work.add_rows(Part(number, "rows", -self.taken_over, rows.num_rows), keys)
+        self._note(_ReadPart(number, rows.num_rows, keys, [], observe_values(layout, rows)))
 
     def _note(self, part: _ReadPart) -> None:
         reading = self.reading
@@ -236,15 +263,21 @@ class Preparation:
         for _ in range(self._threads):
             appends = self._style is Style.APPEND
             idle.put(Normaliser(facts.name, facts.layout, self._partitions, self._tagger, appends=appends))
+        sieve = None
+        if self._style is Style.OVERWRITE:
+            sieve = Sieve(facts.layout.names, self._tag_rules, self._known_rows.take)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
             waiting: deque[Future[_ReadPart]] = deque()
-            for parse in parsers(facts, path):
-                waiting.append(pool.submit(self._read_part, parse, self.reading.parts, idle))
-                self.reading.parts += 1
+            for parse in parsers(facts, path, sieve):
+                waiting.append(pool.submit(self._read_part, parse, self._next_number(), idle))
                 if len(waiting) > self._threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+    def _next_number(self) -> int:
+        self.reading.parts += 1
+        return self.reading.parts - 1
 
     def _read_part(self, parse: Callable[[], RawChunk], number: int, idle: SimpleQueue[Normaliser]) -> _ReadPart:
         normaliser = idle.get()

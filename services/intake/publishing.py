@@ -85,6 +85,9 @@ class CostPublisher:
 
     def _pack(self, delivery_id: str, spool: Spool, work: Work, parts: Sequence[Part]) -> Iterator[_Packed]:
         for part, planned in work.planned(parts):
+            if planned.column("sequence").null_count == part.rows:
+                yield _Packed(part, 0, [])
+                continue
             events, queues = 0, []
             for rendered in render(delivery_id, KINDS[part.kind], spool.read_events(part), planned):
                 events += len(rendered.values)

@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from services.intake.archive import Archive
 from services.intake.domain.delivery import Scope
 from services.intake.domain.styles import Style
-from services.intake.preparing import KEY_COLUMNS, InForce
+from services.intake.preparing import KEY_COLUMNS
 from services.intake.retracting import as_events, retract
 from services.intake.spool import Part, Spool
 from services.intake.store import StoredDelivery
 from services.intake.work import Work, planning_memory
+from shared.archive import RowsInForce
 from shared.events import Delivery
 
 
@@ -46,7 +47,7 @@ def scopes_of(archive: Archive, delivery: StoredDelivery) -> list[Scope]:
     return sorted(found)
 
 
-def remake(archive: Archive, delivery: Delivery, former: Sequence[InForce], partitions: int) -> Spool:
+def remake(archive: Archive, delivery: Delivery, former: Sequence[RowsInForce], partitions: int) -> Spool:
     """Make the plan of a delivery anew in a spool, and prove that it is the one that was published.
 
     Args:

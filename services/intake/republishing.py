@@ -27,7 +27,6 @@ from services.intake import hold_records, provider_invoices, store
 from services.intake.archive import Archive
 from services.intake.domain.delivery import Scope, State
 from services.intake.domain.styles import Style
-from services.intake.preparing import InForce
 from services.intake.publishing import CostPublisher
 from services.intake.records import outgoing_delivery
 from services.intake.remaking import NotRemade, remake, scopes_of
@@ -36,6 +35,7 @@ from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES, deliveries
 from services.intake.work import Work
 from shared import failpoints
+from shared.archive import RowsInForce
 from shared.database import try_lock_transaction
 from shared.events import Delivery, decode
 from shared.observability import logger
@@ -100,7 +100,7 @@ class Republisher:
             async for delivery, former in history:
                 await self._again(delivery, former, publisher)
 
-    async def _history(self, source: str) -> AsyncIterator[tuple[StoredDelivery, list[InForce]]]:
+    async def _history(self, source: str) -> AsyncIterator[tuple[StoredDelivery, list[RowsInForce]]]:
         """The marked deliveries of a source, each with what was in force for its scopes before it."""
         async with self._engine.connect() as conn:
             marked = await _marked(conn, source)
@@ -114,14 +114,14 @@ class Republisher:
                 kept = in_force[scope] if delivery.style is Style.APPEND else []
                 in_force[scope] = kept if delivery.withdraws is not None else [*kept, delivery.delivery_id]
 
-    def _former(self, in_force: dict[Scope, list[str]], scopes: list[Scope]) -> list[InForce]:
+    def _former(self, in_force: dict[Scope, list[str]], scopes: list[Scope]) -> list[RowsInForce]:
         payers: dict[tuple[str, str], list[str]] = defaultdict(list)
         for scope in scopes:
             for delivery_id in in_force.get(scope, []):
                 payers[delivery_id, scope.billing_period].append(scope.billing_account_id)
-        return [InForce(self._archive.rows(*place), tuple(accounts)) for place, accounts in sorted(payers.items())]
+        return [RowsInForce(self._archive.rows(*place), tuple(accounts)) for place, accounts in sorted(payers.items())]
 
-    async def _again(self, delivery: StoredDelivery, former: list[InForce], publisher: Publisher) -> None:
+    async def _again(self, delivery: StoredDelivery, former: list[RowsInForce], publisher: Publisher) -> None:
         assert delivery.record is not None, "a published delivery has its record"
         record, topic = decode(Delivery, delivery.record), self._prefix + COSTS.name
         try:

@@ -15,7 +15,7 @@ from services.intake import holding, holds, metrics, store
 from services.intake.domain.delivery import State
 from services.intake.domain.holding import claims
 from services.intake.holding import Limits, Measured
-from services.intake.preparing import InForce, Preparation, Prepared, Reading
+from services.intake.preparing import Preparation, Prepared, Reading
 from services.intake.quality.assessing import Assessment, assess
 from services.intake.quality.files import QualityFiles
 from services.intake.quality.sums import KnownInvoice
@@ -23,6 +23,7 @@ from services.intake.records import dead_letters_of, delivery_record
 from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES, provider_invoices
 from shared import failpoints
+from shared.archive import RowsInForce
 from shared.observability import logger
 from shared.outbox import enqueue
 from shared.topics import COSTS
@@ -39,7 +40,7 @@ class Settling:
         self._engine, self._files, self._limits, self._prefix = engine, files, limits, prefix
 
     async def assess(
-        self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, in_force: Sequence[InForce]
+        self, delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, in_force: Sequence[RowsInForce]
     ) -> Assessment:
         """Assess a planned delivery."""
         async with self._engine.connect() as conn:

@@ -179,6 +179,18 @@ async def in_force(
     return [(delivery, period, tuple(sorted(accounts))) for (delivery, period), accounts in sorted(payers.items())]
 
 
+async def newest_in_force(conn: AsyncConnection, source: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    """All that holds for a source now, what was delivered last first: (delivery id, billing period, payers)."""
+    query = (
+        select(scopes.c.delivery_id, scopes.c.billing_period, func.array_agg(scopes.c.billing_account_id))
+        .join(deliveries, deliveries.c.delivery_id == scopes.c.delivery_id)
+        .where(scopes.c.source == source)
+        .group_by(deliveries.c.ordinal, scopes.c.delivery_id, scopes.c.billing_period)
+        .order_by(deliveries.c.ordinal.desc(), scopes.c.billing_period.desc())
+    )
+    return [(delivery, period, tuple(sorted(payers))) for delivery, period, payers in await conn.execute(query)]
+
+
 async def put_in_force(conn: AsyncConnection, delivery: StoredDelivery, held: Sequence[Scope]) -> None:
     """From now on a delivery's rows hold for its scopes: they alone, or, if it appends, beside those that did.
 

@@ -202,8 +202,15 @@ class Work:
         return [Gone(*one) for one in found]
 
     def make_plan(self) -> None:
-        """Give every row that is to be published its sequence, dense per partition, and make all of it durable."""
+        """Give every row that is to be published its sequence, dense per partition, and make all of it durable.
+
+        Raises:
+            RuntimeError: if a row that was taken over from the archive had to be published, so was not in force.
+        """
         self._connection.execute(_PLAN)
+        repeated = self._connection.execute("SELECT count(sequence) FROM plan WHERE position < 0").fetchone()[0]
+        if repeated:
+            raise RuntimeError(f"{repeated} rows were taken over from the archive that are not in force")
         self._connection.execute("CHECKPOINT")
 
     def parts(self) -> list[Part]:

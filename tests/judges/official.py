@@ -21,7 +21,7 @@ import duckdb
 from focus_data_toolkit.cli import main as toolkit
 
 from services.intake.exporting import ExportFormat, export_rows
-from services.intake.preparing import InForce
+from shared.archive import RowsInForce
 from shared.focus import COLUMNS
 from tests.unit.intake.desk import Desk
 
@@ -80,7 +80,7 @@ def prepared(provider: str, directory: Path) -> tuple[Path, Path]:
     desk = Desk(directory / "data")
     outcome = desk.deliver(source)
     in_force = [
-        InForce(desk.archive.rows(outcome.delivery_id, scope.billing_period), (scope.billing_account_id,))
+        RowsInForce(desk.archive.rows(outcome.delivery_id, scope.billing_period), (scope.billing_account_id,))
         for scope in outcome.prepared.scopes
     ]
     export_rows(in_force, export, ExportFormat.PARQUET)

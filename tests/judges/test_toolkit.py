@@ -14,9 +14,9 @@ import pytest
 from focus_data_toolkit.cli import main
 
 from services.intake.exporting import ExportFormat, export_rows
-from services.intake.preparing import InForce
 from services.intake.reading.datasets import open_dataset
 from services.intake.reading.invoices import read_invoices
+from shared.archive import RowsInForce
 from shared.focus import DATASETS, PREVIEW, VERSIONS, Dataset, columns_of
 from tests.judges.reader import rows_of, sums
 from tests.unit.intake.desk import Desk, Outcome
@@ -48,7 +48,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Generated:
 
 def exported(desk: Desk, outcome: Outcome, target: Path, form: ExportFormat = ExportFormat.CSV) -> Path:
     in_force = [
-        InForce(desk.archive.rows(outcome.delivery_id, scope.billing_period), (scope.billing_account_id,))
+        RowsInForce(desk.archive.rows(outcome.delivery_id, scope.billing_period), (scope.billing_account_id,))
         for scope in outcome.prepared.scopes
     ]
     assert export_rows(in_force, target, form) == outcome.reading.accepted

@@ -13,7 +13,7 @@ from typing import Any, Final
 from services.intake.domain.findings import EXAMPLES_MAX, FlagExample, Noted
 from services.intake.domain.holding import Size
 from services.intake.domain.rejection import Rejection
-from services.intake.preparing import InForce, Preparation, Prepared, Reading
+from services.intake.preparing import Preparation, Prepared, Reading
 from services.intake.quality.catalogue import CATALOGUE
 from services.intake.quality.flags.combining import CODES
 from services.intake.quality.report import (
@@ -29,6 +29,7 @@ from services.intake.quality.report import (
 from services.intake.quality.sizes import delivered_sizes, sizes_in_force
 from services.intake.quality.sums import KnownInvoice, SumRule, add_up, check_sums
 from services.intake.store import StoredDelivery
+from shared.archive import RowsInForce
 from shared.money import ZERO, add, text
 
 _SHARE: Final = Decimal("0.0001")
@@ -52,7 +53,7 @@ class Assessment:
 
 
 def assess(
-    delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, in_force: Sequence[InForce],
+    delivery: StoredDelivery, preparation: Preparation, prepared: Prepared, in_force: Sequence[RowsInForce],
     invoices: Sequence[KnownInvoice],
 ) -> Assessment:  # fmt: skip
     """Look at everything that is known about a planned delivery."""

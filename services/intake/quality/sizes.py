@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.intake.domain.holding import Size
-from services.intake.preparing import InForce
 from services.intake.quality.rows import AcceptedRows
+from shared.archive import RowsInForce
 
 _MEASURES: Final = "count(*), sum(abs(BilledCost)), sum(abs(EffectiveCost))"
 
@@ -21,7 +21,7 @@ def delivered_sizes(rows: AcceptedRows) -> list[Size]:
     return [Size(*row) for row in rows.execute(query).fetchall()]
 
 
-def sizes_in_force(rows: AcceptedRows, in_force: Sequence[InForce]) -> list[Size]:
+def sizes_in_force(rows: AcceptedRows, in_force: Sequence[RowsInForce]) -> list[Size]:
     """What the delivery would replace, from the archive."""
     query = (
         f"SELECT billing_period, BillingCurrency, {_MEASURES} FROM read_parquet($path) "  # noqa: S608

@@ -16,9 +16,16 @@ from services.intake.reading import values
 from services.intake.reading.body import body_pieces, custom_objects, row_hashes, row_partitions
 from services.intake.reading.columns import flat
 from services.intake.reading.layout import Layout
-from services.intake.reading.observing import observe
+from services.intake.reading.lines import LINE
+from services.intake.reading.observing import observe, with_more_to_tell
 from services.intake.reading.raw import RawChunk
-from services.intake.reading.tagging import Tagger, apply_rules, delivered_tags, tags_before
+from services.intake.reading.tagging import (
+    Tagger,
+    apply_rules,
+    delivered_tags,
+    tags_before,
+    unchanged_by_rules,
+)
 from services.intake.reading.values import Canonical, rows_at
 from shared.focus import COLUMNS
 
@@ -41,7 +48,8 @@ class NormalChunk:
 
     The table has the canonical columns that the file has (text as dictionaries, amounts as decimals), `custom` (a JSON
     object), the pieces of the body, `row_hash`, `partition`, `billing_period`, `charge_day` and `flags`; of a source
-    that appends, where tag rules changed something, `identity`, the hash of the row as it was delivered.
+    that appends, where tag rules changed something, `identity`, the hash of the row as it was delivered; and `line`,
+    the hash of the record, if the raw chunk has it and the row tells all that reading the record does.
     """
 
     table: pa.Table
@@ -68,6 +76,9 @@ class Normaliser:
             chunk = chunk.append_column(f"c{position}", raw.table.column(position))
         chunk = chunk.append_column(_SOURCE_BITS, source_bits(self._layout, raw, columns))
         chunk = chunk.append_column(_RAW_ROW, pa.array(range(chunk.num_rows), pa.int32()))
+        if raw.line_hashes is not None:
+            lines = pc.if_else(with_more_to_tell(columns, chunk.num_rows), None, raw.line_hashes)
+            chunk = chunk.append_column(LINE, lines)
         if keep is not None:
             chunk = chunk.filter(keep)
         observed = observe(self._layout, chunk, columns, keep)
@@ -135,6 +146,8 @@ class Normaliser:
         if self._appends and AS_DELIVERED in chunk.column_names:
             as_delivered = body_pieces(charge | tags_before(chunk), custom_objects(own, chunk.num_rows))
             columns["identity"] = row_hashes(as_delivered)
+        if LINE in chunk.column_names:
+            columns[LINE] = unchanged_by_rules(chunk, chunk.column(LINE))
         columns["partition"] = chunk.column("partition")
         columns["billing_period"] = _prefix(charge["BillingPeriodStart"], 7)
         columns["charge_day"] = _prefix(charge["ChargePeriodStart"], 10)

@@ -25,26 +25,52 @@ def observe(layout: Layout, rows: pa.Table, columns: Mapping[str, Canonical], ke
         rows: the accepted rows.
         columns: all rows, refused ones included; `keep` masks the accepted ones, None for all.
     """
-    seen = Observations(issuers=_issuers(rows))
-    named = "InvoiceId" in rows.column_names
-    seen.without_invoice = rows.column("InvoiceId").null_count if named else rows.num_rows
+    seen = observe_values(layout, rows)
     for name, canonical in columns.items():
-        column = COLUMNS[name]
-        if column.type == "json":
+        if COLUMNS[name].type == "json":
             seen.unparsable[name] += sum(1 for _ in rows_at(canonical, canonical.broken))
-        elif not column.nullable and column.level == "mandatory":
-            seen.missing[name] += rows.column(name).null_count
-    for name in layout.unknown:
-        seen.unknown_columns[name] += rows.num_rows
     _observe_rounding(seen, columns, keep)
     return seen
 
 
+def observe_values(layout: Layout, rows: pa.Table) -> Observations:
+    """Count what normalised rows still show, amounts being canonical text or decimals; a column may be left out if
+    it has no values.
+    """
+    seen = Observations(issuers=_issuers(rows), without_invoice=_nulls(rows, "InvoiceId"))
+    for name in layout.charge:
+        column = COLUMNS[name]
+        if column.type != "json" and not column.nullable and column.level == "mandatory":
+            seen.missing[name] += _nulls(rows, name)
+    for name in layout.unknown:
+        seen.unknown_columns[name] += rows.num_rows
+    return seen
+
+
+def with_more_to_tell(columns: Mapping[str, Canonical], rows: int) -> Any:
+    """A mask of the rows of a chunk that were not read as they are: something of them was rounded or left out."""
+    told: set[int] = set()
+    for name, canonical in columns.items():
+        left_out = canonical.broken if COLUMNS[name].type == "json" else {}
+        told.update(row for row, _ in rows_at(canonical, canonical.residues.keys() | left_out))
+    return pa.array([row in told for row in range(rows)], pa.bool_()) if told else pa.repeat(False, rows)
+
+
+def _nulls(rows: pa.Table, name: str) -> int:
+    return int(rows.column(name).null_count) if name in rows.column_names else rows.num_rows
+
+
 def _issuers(rows: pa.Table) -> dict[str, IssuerCosts]:
-    billed, effective = (pc.match_substring(rows.column(name).cast(pa.string()), ".") for name in _COSTS)
+    billed, effective = (_has_fraction(rows.column(name)) for name in _COSTS)
     table = pa.table({"issuer": rows.column("InvoiceIssuerName").cast(pa.string()), "b": billed, "e": effective})
     sums = table.group_by("issuer", use_threads=False).aggregate([("b", "count"), ("b", "sum"), ("e", "sum")])
     return {row["issuer"]: IssuerCosts(row["b_count"], row["b_sum"], row["e_sum"]) for row in sums.to_pylist()}
+
+
+def _has_fraction(amounts: Any) -> Any:
+    if pa.types.is_decimal(amounts.type):
+        return pc.not_equal(amounts, pc.trunc(amounts))
+    return pc.match_substring(amounts.cast(pa.string()), ".")
 
 
 def _observe_rounding(seen: Observations, columns: Mapping[str, Canonical], keep: Any) -> None:

@@ -5,8 +5,9 @@ Dictionary encoding is what makes the rest fast: whatever is done to a value is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from services.intake.reading.csv_chunks import Chunk, chunks, diagnose, records,
 from services.intake.reading.errors import EmptyFile, NotFocus, UnreadableParquet
 from services.intake.reading.json_lines import LineParser, column_names, line_chunks, line_numbers, with_null_columns
 from services.intake.reading.layout import Layout, layout_of
+from services.intake.reading.lines import Sieve, Sifted
 from services.intake.reading.parquet import EmptyTexts, ParquetColumn, canonical_text, parquet_columns, parquet_query
 from services.intake.reading.source import JSON_LINES, Format, format_of, text_blocks
 
@@ -33,11 +35,13 @@ class RawChunk:
 
     `line_of` tells the file's line of a row of the chunk; for CSV it reads the chunk again, so ask about few.
     `empty_texts` masks the rows that had an empty text where null is meant, None if none had. CSV can't tell them.
+    `line_hashes` has the hash of each row's record where a `Sieve` looked at them.
     """
 
     table: pa.Table
     line_of: Callable[[list[int]], list[int]]
     empty_texts: Any = None
+    line_hashes: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +68,24 @@ def check_file(path: Path, name: str | None = None) -> FileFacts:
     return FileFacts(file, form, layout_of(file, _names(file, path, form)), path.stat().st_size)
 
 
-def parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
+def parsers(facts: FileFacts, path: Path, sieve: Sieve | None = None) -> Iterator[Callable[[], RawChunk]]:
     """The file in pieces, in order. Each piece is parsed by calling it, in any thread.
+
+    Args:
+        sieve: leaves known records of text files out, in the thread that iterates; a piece may be left without any.
 
     Raises:
         IntakeRefusal: here or when a piece is parsed.
     """
     if facts.format in JSON_LINES:
-        return _json_parsers(facts, path)
-    return _parquet_parsers(facts, path) if facts.format is Format.PARQUET else _csv_parsers(facts, path)
+        return _json_parsers(facts, path, sieve)
+    return _parquet_parsers(facts, path) if facts.format is Format.PARQUET else _csv_parsers(facts, path, sieve)
+
+
+def _sifted(pieces: Iterable[Chunk], sieve: Sieve | None) -> Iterator[Sifted]:
+    """The pieces that have records to read."""
+    sifted = (Sifted(piece, None) for piece in pieces) if sieve is None else sieve.sift(pieces)
+    return (one for one in sifted if one.chunk.data.strip())
 
 
 def _names(file: str, path: Path, form: Format) -> list[str]:
@@ -83,17 +96,17 @@ def _names(file: str, path: Path, form: Format) -> list[str]:
     return _csv_names(file, path, form)
 
 
-def _json_parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
+def _json_parsers(facts: FileFacts, path: Path, sieve: Sieve | None) -> Iterator[Callable[[], RawChunk]]:
     parser = LineParser(facts.name, facts.layout.names)
-    for chunk in line_chunks(facts.name, text_blocks(facts.name, path, facts.format)):
-        if chunk.data.strip():
-            yield _json_parser(parser, chunk)
+    for piece in _sifted(line_chunks(facts.name, text_blocks(facts.name, path, facts.format)), sieve):
+        yield _json_parser(parser, piece)
 
 
-def _json_parser(parser: LineParser, chunk: Chunk) -> Callable[[], RawChunk]:
+def _json_parser(parser: LineParser, piece: Sifted) -> Callable[[], RawChunk]:
     def parse() -> RawChunk:
-        table, empty_texts = parser.parse(chunk)
-        return RawChunk(table, lambda rows: line_numbers(chunk, rows), empty_texts)
+        table, empty_texts = parser.parse(piece.chunk)
+        lines = piece.column(table.num_rows)
+        return RawChunk(table, lambda rows: line_numbers(piece.chunk, rows), empty_texts, lines)
 
     return parse
 
@@ -105,22 +118,21 @@ def _csv_names(file: str, path: Path, form: Format) -> list[str]:
     return take_header(file, first)[0]
 
 
-def _csv_parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
+def _csv_parsers(facts: FileFacts, path: Path, sieve: Sieve | None) -> Iterator[Callable[[], RawChunk]]:
     pieces = chunks(facts.name, text_blocks(facts.name, path, facts.format))
     _, first = take_header(facts.name, next(pieces))
-    if first.data.strip():
-        yield _csv_parser(facts, first)
-    for piece in pieces:
+    for piece in _sifted(chain([first], pieces), sieve):
         yield _csv_parser(facts, piece)
 
 
-def _csv_parser(facts: FileFacts, chunk: Chunk) -> Callable[[], RawChunk]:
+def _csv_parser(facts: FileFacts, piece: Sifted) -> Callable[[], RawChunk]:
     def parse() -> RawChunk:
         def line_of(rows: list[int]) -> list[int]:
             wanted = set(rows)
-            return [line for row, (line, _) in enumerate(records(chunk)) if row in wanted]
+            return [line for row, (line, _) in enumerate(records(piece.chunk)) if row in wanted]
 
-        return RawChunk(_parse_csv(facts, chunk), line_of)
+        table = _parse_csv(facts, piece.chunk)
+        return RawChunk(table, line_of, line_hashes=piece.column(table.num_rows))
 
     return parse
 

@@ -119,6 +119,14 @@ def tags_before(rows: pa.Table) -> dict[str, pa.DictionaryArray]:
     return {"Tags": flat(rows.column(_BEFORE))}
 
 
+def unchanged_by_rules(rows: pa.Table, values: Any) -> Any:
+    """Values of a chunk's rows, null where tag rules changed something: that is counted whenever the row is read."""
+    if _BEFORE not in rows.column_names:
+        return values
+    before, after = (pc.fill_null(rows.column(name).cast(pa.string()), "") for name in (_BEFORE, "Tags"))
+    return pc.if_else(pc.equal(before, after), values, None)
+
+
 class _Column(NamedTuple):
     """Texts by entry, and the entry of each row; the last entry of all may be None."""
 

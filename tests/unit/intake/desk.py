@@ -13,9 +13,10 @@ from services.intake.domain.delivery import ArchivedFile, Scope, delivery_id
 from services.intake.domain.rejection import Rejection
 from services.intake.domain.styles import Style
 from services.intake.domain.tags import Normalisation
-from services.intake.preparing import InForce, Preparation, Prepared, Reading, archive_rows
+from services.intake.preparing import Preparation, Prepared, Reading, archive_rows
 from services.intake.publishing import KINDS, render
 from services.intake.work import Work
+from shared.archive import RowsInForce
 from shared.events import CostEvent, decode
 
 PARTITIONS = 6
@@ -30,6 +31,7 @@ class Outcome:
     reading: Reading
     events: list[CostEvent]
     rejections: list[Rejection]
+    taken_over: int
 
     @property
     def findings(self) -> dict[str, int]:
@@ -55,16 +57,18 @@ class Desk:
         self._in_force: dict[tuple[str, str], list[str]] = {}
         self._ordinal = 0
 
-    def deliver(self, *files: Path, style: Style = Style.OVERWRITE, tags: Sequence[Normalisation] = ()) -> Outcome:
-        """Take files in as the next delivery."""
+    def deliver(
+        self, *files: Path, style: Style = Style.OVERWRITE, tags: Sequence[Normalisation] = (), recognise: bool = True
+    ) -> Outcome:
+        """Take files in as the next delivery, taking over what is recognised or reading it all."""
         self._ordinal += 1
         archived = [self.put(file) for file in files]
         name = delivery_id(self._source, self._ordinal, archived)
         preparation = Preparation(self.archive, name, PARTITIONS, threads=1, style=style, tag_rules=tags)
         with preparation:
-            scopes = preparation.read(archived)
+            scopes = preparation.read(archived, in_force=self.in_force() if recognise else ())
             former = [
-                InForce(self.archive.rows(former, scope.billing_period), (scope.billing_account_id,))
+                RowsInForce(self.archive.rows(former, scope.billing_period), (scope.billing_account_id,))
                 for scope in scopes
                 for former in self._in_force.get(scope, [])
             ]
@@ -76,13 +80,23 @@ class Desk:
             kept = self._in_force.get(scope, []) if style is Style.APPEND else []
             self._in_force[scope] = [*kept, name]
         self.archive.forget_spool(name)
-        return Outcome(name, prepared, preparation.reading, events, rejections)
+        return Outcome(name, prepared, preparation.reading, events, rejections, preparation.taken_over)
+
+    def in_force(self) -> list[RowsInForce]:
+        """All that is in force."""
+        return [
+            RowsInForce(self.archive.rows(delivery, period), (account,))
+            for (account, period), deliveries in self._in_force.items()
+            for delivery in deliveries
+        ]
 
     def _events(self, name: str, preparation: Preparation, style: Style) -> list[CostEvent]:
         spool, values = preparation.spool, []
         with Work(spool.database) as work:
             archive_rows(self.archive, name, spool, work, work.parts(), style)
             for part, planned in work.planned(work.parts()):
+                if planned.column("sequence").null_count == part.rows:
+                    continue
                 rows = spool.read_events(part)
                 for rendered in render(name, KINDS[part.kind], rows, planned):
                     values += rendered.values
