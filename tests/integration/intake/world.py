@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -166,29 +165,25 @@ class World:
 
     async def values(self, topic: str, count: int) -> list[bytes]:
         """What is on a topic, as soon as there is so much."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while len(found := await self.records(topic)) < count:
-            assert time.monotonic() < deadline, f"{len(found)} of {count} records on {topic}"
-            await asyncio.sleep(0.05)
-        return [record.value for record in found]
+        return [record.value for record in await self.records(topic, count)]
 
-    async def records(self, topic: str) -> list[ConsumerRecord]:
-        """Everything on a topic now, in the order of its partitions."""
+    async def records(self, topic: str, count: int = 0) -> list[ConsumerRecord]:
+        """Everything on a topic, as soon as there is so much, in the order of its partitions."""
+        partitions = [
+            TopicPartition(self.prefix + topic, one) for one in range(COSTS.partitions if topic == COSTS.name else 1)
+        ]
+        found: dict[TopicPartition, list[ConsumerRecord]] = {one: [] for one in partitions}
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
         await consumer.start()
         try:
-            name = self.prefix + topic
-            count = COSTS.partitions if topic == COSTS.name else 1
-            partitions = [TopicPartition(name, one) for one in range(count)]
             consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            found: dict[TopicPartition, list[ConsumerRecord]] = defaultdict(list)
-            while [one for one in partitions if await consumer.position(one) < ends[one]]:
-                for partition, records in (await consumer.getmany(timeout_ms=200)).items():
-                    found[partition] += records
-            return [record for partition in partitions for record in found[partition]]
+            while await _read_to_the_end(consumer, found) < count:
+                assert time.monotonic() < deadline, f"not {count} records on {topic}: {found}"
+                _keep(found, await consumer.getmany(timeout_ms=1_000))
         finally:
             await consumer.stop()
+        return [record for records in found.values() for record in records]
 
     def _upload(self, file: Path) -> dict[str, str]:
         answer = self.http.post("/v1/files", params={"name": file.name}, content=file.read_bytes())
@@ -207,7 +202,22 @@ class World:
         while not condition():
             log = (self.directory / "intake.log").read_text()[-2_000:]
             assert time.monotonic() < deadline, f"not in time: {what}\n{log}"
-            time.sleep(0.05)  # asking costs both sides a few milliseconds of CPU
+            time.sleep(0.1)  # asking costs both sides a few milliseconds of CPU
+
+
+async def _read_to_the_end(consumer: AIOKafkaConsumer, found: dict[TopicPartition, list[ConsumerRecord]]) -> int:
+    """Read everything that is there now; how much that is, with what was read before."""
+    ends = await consumer.end_offsets(list(found))
+    while any([await consumer.position(one) < ends[one] for one in found]):
+        _keep(found, await consumer.getmany(timeout_ms=200))
+    return sum(map(len, found.values()))
+
+
+def _keep(
+    found: dict[TopicPartition, list[ConsumerRecord]], records: dict[TopicPartition, list[ConsumerRecord]]
+) -> None:
+    for partition, more in records.items():
+        found[partition] += more
 
 
 def effective(events: dict[int, list[CostEvent]]) -> dict[int, list[CostEvent]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
@@ -71,19 +72,19 @@ amounts = st.one_of(
 )
 quantities = st.one_of(st.integers(0, 9).map(Decimal), st.decimals(min_value=0, max_value=10**4, places=6))
 positive = st.one_of(st.integers(1, 9).map(Decimal), st.decimals(min_value=Decimal("0.001"), max_value=999, places=3))
-maybe = st.sampled_from([None, "a", "b"])
+MAYBE = (None, "a", "b")
+SERVICES = ("s1", "s2")
 centers = st.lists(st.sampled_from([cc(name) for name in CENTERS]), min_size=2, max_size=4, unique=True).map(tuple)
 
 
-@st.composite
-def bucket(draw: st.DrawFn) -> Bucket:
-    day = draw(st.sampled_from(DAYS))
-    values = (
-        draw(st.sampled_from(["USD", "JPY"])), "P", draw(maybe), "P", draw(st.sampled_from(["s1", "s2"])), "b1",
-        draw(maybe), draw(st.sampled_from(["Usage", "Usage", "Tax"])), None,
-        draw(st.sampled_from([None, *CENTERS, "typo"])), day, day[:7],
-    )  # fmt: skip
-    return Bucket(values, draw(amounts), draw(amounts), 1)
+# Every combination, of which one is drawn: each draw takes longer than a bucket is worth.
+_ATTRIBUTES = [
+    (currency, "P", invoice, "P", service, "b1", account, category, None, center, day, day[:7])
+    for currency, invoice, service, account, category, center, day in product(
+        ("USD", "JPY"), MAYBE, SERVICES, MAYBE, ("Usage", "Usage", "Tax"), (None, *CENTERS, "typo"), DAYS
+    )
+]
+buckets = st.builds(Bucket, st.sampled_from(_ATTRIBUTES), amounts, amounts, st.just(1))
 
 
 @st.composite
@@ -97,17 +98,19 @@ def measurements(draw: st.DrawFn) -> Drivers:
     return Drivers.of(draw(st.lists(one, min_size=3, max_size=12)))
 
 
+_CHARGED = [
+    ((currency, "P", None, "P", service, "b1", account, "Usage", None), center)
+    for currency, account, service, center in product(("USD", "JPY"), MAYBE, SERVICES, (*CENTERS, "SUSPENSE", "gone"))
+]
+charged = st.builds(
+    lambda about, billed, effective: Charged(*about, billed, effective), st.sampled_from(_CHARGED), amounts, amounts
+)
+
+
 @st.composite
 def earlier_months(draw: st.DrawFn) -> EarlierMonths:
     """December, perhaps: lines of cost centers, of suspense and of a cost center that is no more."""
-    one = st.builds(
-        lambda currency, account, service, center, billed, effective: Charged(
-            (currency, "P", None, "P", service, "b1", account, "Usage", None), center, billed, effective
-        ),
-        st.sampled_from(["USD", "JPY"]), maybe, st.sampled_from(["s1", "s2"]),
-        st.sampled_from([*CENTERS, "SUSPENSE", "gone"]), amounts, amounts,
-    )  # fmt: skip
-    lines = draw(st.lists(one, max_size=12))
+    lines = draw(st.lists(charged, max_size=12))
     return EarlierMonths({"2025-12": EarlierMonth("r", lines)} if lines else {})
 
 
@@ -243,7 +246,7 @@ def worlds(draw: st.DrawFn, kinds: tuple[str, ...] = ALL, *, mirror: bool = Fals
     basis: Any = draw(st.sampled_from(["BilledCost", "EffectiveCost"]))
     groups = (("p1", "p2"),) if reciprocal else ()
     rule_set = RuleSet("r", PERIOD, basis, rules, draw(anywhere), (top, *below), groups)
-    costs = tuple(draw(st.lists(bucket(), min_size=4, max_size=12)))
+    costs = tuple(draw(st.lists(buckets, min_size=4, max_size=12)))
     return World(rule_set, costs, draw(measurements()), draw(earlier_months()))
 
 

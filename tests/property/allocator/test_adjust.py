@@ -20,7 +20,7 @@ from services.allocator.line_content import LineEncoder
 from services.allocator.publishing import line_of
 from shared.events import AdjustmentRun, Allocation, decode
 from shared.money import CONTEXT
-from tests.property.allocator.graphs import CENTERS, World, bucket, measurements, worlds
+from tests.property.allocator.graphs import CENTERS, World, buckets, measurements, worlds
 
 Amounts = dict[str, tuple[Decimal, Decimal]]
 
@@ -28,7 +28,7 @@ ADJUSTMENT = AdjustmentRun(
     run_id="a", billing_period="2026-01", number=1, close_id="c", rule_set="r", rule_set_version="v",
     basis="BilledCost", deliveries=["late"], totals=[], lines_hash="",
 )  # fmt: skip
-late_deliveries = st.lists(st.tuples(st.lists(bucket(), max_size=4).map(tuple), measurements()), max_size=3)
+late_deliveries = st.lists(st.tuples(st.lists(buckets, max_size=4).map(tuple), measurements()), max_size=3)
 
 
 def run(world: World, rows: tuple[Bucket, ...]) -> list[Line]:
@@ -78,7 +78,7 @@ def test_the_final_run_and_all_adjustments_are_one_run_over_everything(
         assert adjust(world.month(rows), everything, booked) == [], "twice is once"
 
 
-@given(worlds(), st.lists(bucket(), min_size=1, max_size=4).map(tuple), measurements())
+@given(worlds(), st.lists(buckets, min_size=1, max_size=4).map(tuple), measurements())
 def test_an_adjusting_line_is_explained_by_the_line_before_and_by_what_one_run_over_everything_says(
     world: World, more: tuple[Bucket, ...], drivers: object
 ) -> None:
@@ -112,7 +112,7 @@ def test_drivers_that_are_corrected_move_cost_and_add_none(world: World, drivers
     assert by_invoice(found) == {}
 
 
-@given(worlds(), st.lists(bucket(), min_size=1, max_size=4).map(tuple))
+@given(worlds(), st.lists(buckets, min_size=1, max_size=4).map(tuple))
 def test_a_late_retraction_takes_back_exactly_what_the_charge_gave(world: World, more: tuple[Bucket, ...]) -> None:
     minus = CONTEXT.minus
     taken_back = tuple(
@@ -156,7 +156,7 @@ def test_a_difference_travels_under_its_own_id_and_names_the_line_that_it_adds_t
         )
 
 
-@given(worlds(), bucket().filter(lambda one: bool(one.billed_cost)))
+@given(worlds(), buckets.filter(lambda one: bool(one.billed_cost)))
 def test_differences_that_are_not_the_late_cost_are_refused(world: World, lost: Bucket) -> None:
     lines = run(world, world.rows)
 
