@@ -39,12 +39,12 @@ def scopes_of(archive: Archive, delivery: StoredDelivery) -> list[Scope]:
     """The scopes that a completed delivery put rows in force for, or took them back from."""
     if delivery.withdraws is not None:
         return delivery.takes_back
-    found: set[Scope] = set()
-    for path in _files(archive, delivery.delivery_id):
-        query = "SELECT DISTINCT BillingAccountId, billing_period FROM read_parquet(?)"
-        with duckdb.connect() as connection:
-            found |= {Scope(*row) for row in connection.execute(query, [str(path)]).fetchall()}
-    return sorted(found)
+    paths = [str(path) for path in _files(archive, delivery.delivery_id)]
+    if not paths:
+        return []
+    query = "SELECT DISTINCT BillingAccountId, billing_period FROM read_parquet(?) ORDER BY ALL"
+    with duckdb.connect() as connection:
+        return [Scope(*row) for row in connection.execute(query, [paths]).fetchall()]
 
 
 def remake(archive: Archive, delivery: Delivery, former: Sequence[RowsInForce], partitions: int) -> Spool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -100,11 +101,8 @@ async def test_two_watches_at_once_deliver_once(world: World, place: Path) -> No
     world.start()
     for day in range(3):
         aged(put(place, f"{day}.csv", day))
-    arguments = ["intake", "watch", str(place), "--source", "cloud", "--once", "--json"]
-    both = [command(world, *arguments) for _ in range(2)]
-    for process in both:
-        process.communicate(timeout=_PATIENCE_SECONDS)
-        assert process.returncode == 0
+    both = await asyncio.gather(*(asyncio.to_thread(look, world, place) for _ in range(2)))
+    assert [code for code, _ in both] == [0, 0]
     assert len(world.http.get("/v1/deliveries").json()) == 3
 
 
