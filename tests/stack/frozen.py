@@ -1,0 +1,6 @@
+"""Imported last by the process that forks: its objects live as long as it does, so nobody needs to look through them."""
+
+import gc
+
+gc.collect()
+gc.freeze()
