@@ -8,6 +8,8 @@ PROFILE ?= usual
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 CODE := $(wildcard apportion services shared deploy synthetic tests benchmarks)
+# Python's cache of what it compiled is kept whatever the environment says: every test process would compile everything.
+unexport PYTHONDONTWRITEBYTECODE
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 

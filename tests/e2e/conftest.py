@@ -18,7 +18,7 @@ from deploy.local import Stack
 from synthetic.export import Export, generate
 from tests.stack.command import apportion
 
-ROWS = 5_000
+ROWS = 1_000
 
 
 Command = Callable[..., CompletedProcess[str]]

@@ -28,7 +28,7 @@ from tests.stack.shared import Guest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("forked")]
 
-_ROWS = 2_000
+_ROWS = 1_000
 _CONSUMERS = ("allocator", "chargeback", "ledger")
 
 

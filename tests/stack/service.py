@@ -28,8 +28,12 @@ PRELOADED.set_forkserver_preload(
     [
         *(f"services.{name}.app" for name in ("intake", "allocator", "chargeback", "ledger")), "apportion.cli",
         *sorted({command.place.partition(":")[0] for command in COMMANDS}),
-        "anyio._backends._asyncio", "asyncpg", "pydantic.v1", "sqlalchemy.dialects.postgresql.asyncpg",
-        "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl",
+        "anyio._backends._asyncio", "asyncpg", "encodings.idna", "httpcore", "openpyxl.packaging.extended",
+        "pyarrow.dataset", "pydantic.v1", "rich.status", "rich._emoji_codes", "sqlalchemy.dialects.postgresql.asyncpg",
+        "typer._adapters", "typer._click.decorators", "uvicorn.lifespan.off", "uvicorn.loops.uvloop",
+        "uvicorn.protocols.http.auto", "uvicorn.protocols.http.httptools_impl", "uvicorn.protocols.websockets.auto",
+        # The last one: it keeps what is there out of all later looks for cycles, which would copy it into each process.
+        "tests.stack.frozen",
     ]
 )  # fmt: skip
 

@@ -31,7 +31,7 @@ class World:
         self.files_dir, self._log = directory / "files", directory / "ledger.log"
         self._port = free_port()
         self._process: ServiceProcess | None = None
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._port}", timeout=30)
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._port}", timeout=30, verify=False)
         self._publisher = Publisher(bootstrap, "test")
 
     async def __aenter__(self) -> Self:
