@@ -46,7 +46,7 @@ class Process:
             ENVIRONMENT_VARIABLE: failpoint,
         }
         self.popen = ServiceProcess("allocator", environment, self.log)
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False, verify=False)
 
     async def alive(self) -> bool | None:
         """Whether it answers; also true when it was killed at a step it reached at once."""

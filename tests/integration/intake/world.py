@@ -34,7 +34,7 @@ class World:
     def __init__(self, bootstrap: str, database_url: str, prefix: str, directory: Path) -> None:
         self.bootstrap, self.database_url, self.prefix, self.directory = bootstrap, database_url, prefix, directory
         self.port = free_port()
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False, verify=False)
         self._process: ServiceProcess | None = None
 
     async def prepare(self) -> None:
