@@ -62,13 +62,15 @@ class Sieve:
         as parsing many.
         """
         waiting: list[Sifted] = []
-        for sifted in map(self._sift, chunks):
-            if sifted.hashes is not None:
+        for chunk in chunks:
+            sifted = self._sift(chunk)
+            whole = sifted.chunk is chunk
+            if not whole:
                 waiting.append(sifted)
-            if sifted.hashes is None or sum(len(one.chunk.data) for one in waiting) >= _TOGETHER_BYTES:
+            if whole or sum(len(one.chunk.data) for one in waiting) >= _TOGETHER_BYTES:
                 yield from _together(waiting)
                 waiting = []
-            if sifted.hashes is None:
+            if whole:
                 yield sifted
         yield from _together(waiting)
 
