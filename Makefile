@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: help demo test thorough check unit judge fix bench docs lock clean .venv
+.PHONY: help demo test suite thorough check style types unit judge fix bench docs lock clean .venv
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z.]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,10 @@ help: ## list the targets
 demo: $(INSTALLED) ## the whole system on this machine: files in, reconciled invoices out
 	@$(BIN)/apportion demo
 
-test: check ## everything: check, then all tests against real Kafka and PostgreSQL
+test: style ## everything: check, and all tests against real Kafka and PostgreSQL
+	@$(MAKE) --no-print-directory -j2 PROFILE=$(PROFILE) types suite
+
+suite: $(INSTALLED) ## all tests, without check
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=$(PROFILE) tests
 
 thorough: PROFILE := thorough
@@ -30,16 +33,20 @@ thorough: test ## test, with 2.5 times as many examples of each property, and re
 unit: $(INSTALLED) ## the tests that need no broker and no database
 	@$(BIN)/pytest -q $(wildcard tests/unit tests/property tests/contract tests/judges)
 
-check: $(INSTALLED) ## format, lint, types, import rules, generated files (no tests)
+check: style types ## format, lint, types, import rules, generated files (no tests)
+
+style: $(INSTALLED) ## check without types
 	@echo "check: format" && $(BIN)/ruff format --quiet --check $(CODE)
 	@echo "check: lint" && $(BIN)/ruff check --quiet $(CODE)
-	@echo "check: types" && $(BIN)/mypy --no-error-summary $(CODE)
 	@echo "check: import rules"; said=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$said"; exit 1; }
 	@if [ -f docker-compose.yml ]; then echo "check: docker-compose.yml"; \
 		$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml; fi
 	@if [ -f shared/events/generate.py ]; then echo "check: generated files"; \
 		$(BIN)/python -m shared.events.generate --check; fi
 	@$(BIN)/python -m services.intake.quality.generate --check
+
+types: $(INSTALLED) ## check of types alone, which takes as long as all the rest of check
+	@echo "check: types" && $(BIN)/mypy --no-error-summary $(CODE)
 
 judge: $(INSTALLED) ## the FinOps Foundation's FOCUS validator about our exports (needs python3.12, installs it below .judges)
 	@$(BIN)/python -m tests.judges.official
