@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import islice
 
-import asyncpg
 import msgspec
 from aiokafka.errors import KafkaError
 from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, delete, func, select
@@ -25,9 +24,8 @@ from shared.publisher import Outgoing, Publisher
 
 CHUNK_RECORDS = 1_000
 _ROWS_PER_PASS = 10
-_LOOK_SECONDS = 1.0
-"""How often the relay looks without having been told: another process's relay may have died in the middle."""
-_BACKOFF_SECONDS_MIN, _BACKOFF_SECONDS_MAX = 0.1, 5.0
+_IDLE_SECONDS = 0.1
+_BACKOFF_SECONDS_MAX = 5.0
 
 log = logger(__name__)
 
@@ -46,7 +44,7 @@ def outbox_table(tables: MetaData) -> Table:
 
 
 async def enqueue(conn: AsyncConnection, outbox: Table, records: Iterable[Outgoing]) -> None:
-    """Write records to the outbox in the caller's transaction; its commit tells the relay. Order is kept per topic."""
+    """Write records to the outbox in the caller's transaction; order is kept per topic."""
     by_topic: dict[str, list[Outgoing]] = {}
     for record in records:
         by_topic.setdefault(record.topic, []).append(record)
@@ -57,7 +55,6 @@ async def enqueue(conn: AsyncConnection, outbox: Table, records: Iterable[Outgoi
     ]
     if rows:
         await conn.execute(outbox.insert(), rows)
-        await conn.execute(select(func.pg_notify(outbox.fullname, "")))
 
 
 async def unpublished(conn: AsyncConnection, outbox: Table, topic: str) -> set[bytes]:
@@ -82,21 +79,19 @@ class OutboxRelay:
 
     def __init__(self, engine: AsyncEngine, outbox: Table, bootstrap: str, service: str) -> None:
         self._engine, self._outbox, self._bootstrap, self._service = engine, outbox, bootstrap, service
-        self._written = asyncio.Event()
 
     async def run(self) -> None:
         """Relay until cancelled. The producer is made anew after any failure: a broken sequence never heals."""
-        backoff = _BACKOFF_SECONDS_MIN
+        backoff = _IDLE_SECONDS
         while True:
             try:
                 async with Publisher(self._bootstrap, f"{self._service}-outbox") as publisher, self._looking() as look:
                     while True:
-                        self._written.clear()
                         sent = await self.relay_once(publisher) if await self._waiting(look) else 0
-                        backoff = _BACKOFF_SECONDS_MIN
+                        backoff = _IDLE_SECONDS
                         if not sent:
-                            await self._until_written()
-            except (KafkaError, DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                            await asyncio.sleep(_IDLE_SECONDS)
+            except (KafkaError, DBAPIError, OSError) as error:
                 log.warning("outbox relay waits", error=str(error), seconds=backoff)
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, _BACKOFF_SECONDS_MAX)
@@ -117,23 +112,9 @@ class OutboxRelay:
 
     @asynccontextmanager
     async def _looking(self) -> AsyncIterator[AsyncConnection]:
-        """A connection kept for looking, without transactions, that hears of commits with new rows.
-
-        It is thrown away at the end, for it may be broken, and nobody else wants to hear of them.
-        """
+        """A connection kept for looking, without transactions: an idle service looks ten times a second."""
         async with self._engine.connect() as conn:
-            listening = (await conn.get_raw_connection()).driver_connection
-            assert listening is not None, "it is connected"
-            try:
-                await listening.add_listener(self._outbox.fullname, lambda *_: self._written.set())
-                yield await conn.execution_options(isolation_level="AUTOCOMMIT")
-            finally:
-                await conn.invalidate()
-
-    async def _until_written(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_SECONDS):
-                await self._written.wait()
+            yield await conn.execution_options(isolation_level="AUTOCOMMIT")
 
     async def _waiting(self, conn: AsyncConnection) -> int:
         """How many records wait, measured on the way."""

@@ -1,4 +1,4 @@
-"""Imported last by the process that forks: what is there lives as long as it does, so nobody looks through it again."""
+"""Imported last by the process that forks: its objects live as long as it does, so nobody needs to look through them."""
 
 import gc
 

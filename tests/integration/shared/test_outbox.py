@@ -64,18 +64,6 @@ async def test_records_reach_the_partition_of_their_key_in_order(probe: Probe) -
         assert values == sorted(values)
 
 
-async def test_a_commit_tells_the_relay_which_does_not_look_by_itself(
-    probe: Probe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shared.outbox._LOOK_SECONDS", 3_600)
-    relay = asyncio.create_task(OutboxRelay(probe.engine, STREAM_TABLES.outbox, probe.bootstrap, "probe").run())
-    for number in (1, 2):
-        async with probe.engine.begin() as conn:
-            await enqueue(conn, STREAM_TABLES.outbox, [Outgoing(probe.prefix + ALLOCATIONS.name, b"k", b"%d" % number)])
-        assert [value for _, _, value in await read_all(probe, number)] == [b"1", b"2"][:number]
-    relay.cancel()
-
-
 async def test_a_rolled_back_transaction_publishes_nothing(probe: Probe) -> None:
     with pytest.raises(RuntimeError):
         async with probe.engine.begin() as conn:
