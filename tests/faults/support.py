@@ -18,7 +18,7 @@ from deploy.local import SERVICES, LocalStackError, Stack
 from shared.remote import Refused, Remote, Unreachable
 from synthetic.export import Export, generate
 
-ROWS = 600
+ROWS = 4_000
 _PATIENCE_SECONDS = 90
 _LOOK_SECONDS = 0.05
 

@@ -1,4 +1,4 @@
-"""Imported last by the process that forks: its objects live as long as it does, so nobody needs to look through them."""
+"""Imported last by the process that forks: its objects live as long as it does, so nobody need look through them."""
 
 import gc
 
