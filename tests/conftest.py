@@ -58,8 +58,10 @@ def topic_prefix() -> str:
 
 
 @pytest.fixture
-def private_stack() -> Iterator[Callable[[], Stack]]:
-    """Makes stacks, not started yet, for tests that kill the broker or the database. Removed after the test."""
+def private_stack(tmp_path: Path) -> Iterator[Callable[[], Stack]]:
+    """Makes stacks, not started yet, for tests that kill the broker or the database. Removed after the test, but for
+    their logs: those stay in its `tmp_path`.
+    """
     stacks: list[Stack] = []
 
     def make() -> Stack:
@@ -71,6 +73,8 @@ def private_stack() -> Iterator[Callable[[], Stack]]:
     for stack in stacks:
         for status in stack.status():
             stack.kill(status.name)
+        if (logs := stack.data_dir / "logs").is_dir():
+            shutil.copytree(logs, tmp_path / "logs" / stack.data_dir.name)
         shutil.rmtree(stack.data_dir, ignore_errors=True)
 
 
