@@ -82,6 +82,8 @@ class KnownRows:
 
     def take(self, hashes: Sequence[bytes]) -> list[bool]:
         """Which of some records have a row that was not taken over yet. Now those rows are."""
+        if not self._taken:
+            return [False] * len(hashes)
         words = iter(unpack(f"={2 * len(hashes)}Q", b"".join(hashes)))
         return [self._takes(high, low) for high, low in zip(words, words, strict=True)]
 

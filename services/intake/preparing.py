@@ -35,6 +35,7 @@ from services.intake.reading.lines import Sieve
 from services.intake.reading.normalise import Normaliser
 from services.intake.reading.observing import observe_values
 from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
+from services.intake.reading.source import Format
 from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retract
 from services.intake.spool import Part, Spool
@@ -150,9 +151,9 @@ class Preparation:
         shutil.rmtree(self.spool.directory, ignore_errors=True)
         self.spool.directory.mkdir(parents=True)
         work = self._opened = Work(self.spool.database, fresh=True, memory=READING_MEMORY)
-        if self._style is Style.OVERWRITE:
-            self._known_rows = KnownRows(in_force)
         facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
+        if self._style is Style.OVERWRITE and any(fact.format is not Format.PARQUET for fact in facts):
+            self._known_rows = KnownRows(in_force)
         read = set(known)
         for file, fact in zip(files, facts, strict=True):
             if file.sha256 in read:
