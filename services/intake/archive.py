@@ -19,7 +19,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from services.intake.reading.lines import LINE, LINE_HASH
 from services.intake.reading.normalise import AMOUNT
 from services.intake.reading.raw import TEXT
 from shared import archive as in_force
-from shared.archive import ArchivedDelivery
+from shared.archive import ArchivedDelivery, RowsInForce
 from shared.focus import CANONICAL
 
 ROWS: Final = pa.schema(
@@ -74,6 +74,10 @@ class Archive:
     def has_rows(self, delivery_id: str) -> bool:
         """Whether all rows of a delivery are archived."""
         return (self._rows / delivery_id).is_dir()
+
+    def rows_in_force(self, held: Iterable[tuple[str, str, tuple[str, ...]]]) -> list[RowsInForce]:
+        """Where the rows are that hold: of (delivery id, billing period, payers)."""
+        return [RowsInForce(self.rows(delivery_id, period), payers) for delivery_id, period, payers in held]
 
     def put_in_force(self, delivery: ArchivedDelivery) -> None:
         """Note what a delivery puts in force, for those who read the archive without a database."""

@@ -60,7 +60,6 @@ from services.intake.store import StoredDelivery
 from services.intake.tables import SERVICE, STREAM_TABLES
 from services.intake.work import Work
 from shared import failpoints
-from shared.archive import RowsInForce
 from shared.database import try_lock_transaction
 from shared.errors import RetryLater
 from shared.observability import logger
@@ -204,7 +203,7 @@ class Worker:
         known = await self._files_known(delivery)
         async with self._engine.connect() as conn:
             newest = await store.newest_in_force(conn, delivery.source)
-        scopes = await asyncio.to_thread(preparation.read, delivery.files, known, self._archived(newest))
+        scopes = await asyncio.to_thread(preparation.read, delivery.files, known, self._archive.rows_in_force(newest))
         rows, taken_over = preparation.reading.rows, preparation.taken_over
         log.info("delivery read", delivery_id=delivery.delivery_id, rows=rows, taken_over=taken_over)
         failpoints.reach("intake.read")
@@ -216,13 +215,10 @@ class Worker:
             former = await store.in_force(conn, delivery.source, set(scopes))
             elsewhere = await source_styles.other_sources(conn, delivery.source, delivery.files)
             withdrawn = await withdrawing.noted(conn, delivery)
-        in_force = self._archived(former)
+        in_force = self._archive.rows_in_force(former)
         prepared = await asyncio.to_thread(preparation.plan, in_force)
         prepared.noted.extend([*delivered_elsewhere(elsewhere), *withdrawn])
         return _Planned(prepared, await self._settling.assess(delivery, preparation, prepared, in_force))
-
-    def _archived(self, held: Sequence[tuple[str, str, tuple[str, ...]]]) -> list[RowsInForce]:
-        return [RowsInForce(self._archive.rows(delivery_id, period), payers) for delivery_id, period, payers in held]
 
     async def _files_known(self, delivery: StoredDelivery) -> set[str]:
         if delivery.style is Style.OVERWRITE:

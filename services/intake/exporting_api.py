@@ -65,4 +65,4 @@ async def _in_force(engine: AsyncEngine, archive: Archive, source: str, billing_
         )
         wanted = {Scope(payer, billing_period) for payer in (await conn.execute(payers)).scalars()}
         found = await store.in_force(conn, source, wanted)
-    return [RowsInForce(archive.rows(delivery_id, period), accounts) for delivery_id, period, accounts in found]
+    return archive.rows_in_force(found)
