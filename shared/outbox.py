@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
+from typing import Any
 
 import msgspec
 from aiokafka.errors import KafkaError
-from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, delete, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -24,8 +38,12 @@ from shared.publisher import Outgoing, Publisher
 
 CHUNK_RECORDS = 1_000
 _ROWS_PER_PASS = 10
-_IDLE_SECONDS = 0.1
+_IDLE_SECONDS = 1.0
+"""How soon the relay looks by itself. What its own process commits wakes it; this is for what another one left."""
+
+_BACKOFF_SECONDS = 0.1
 _BACKOFF_SECONDS_MAX = 5.0
+_WRITTEN = "written to the outbox"
 
 log = logger(__name__)
 
@@ -55,6 +73,7 @@ async def enqueue(conn: AsyncConnection, outbox: Table, records: Iterable[Outgoi
     ]
     if rows:
         await conn.execute(outbox.insert(), rows)
+        conn.info[_WRITTEN] = True
 
 
 async def unpublished(conn: AsyncConnection, outbox: Table, topic: str) -> set[bytes]:
@@ -79,18 +98,22 @@ class OutboxRelay:
 
     def __init__(self, engine: AsyncEngine, outbox: Table, bootstrap: str, service: str) -> None:
         self._engine, self._outbox, self._bootstrap, self._service = engine, outbox, bootstrap, service
+        self._woken = asyncio.Event()
+        # SQLAlchemy tells of a commit before it happens; the connection comes back to the pool after it.
+        event.listen(engine.sync_engine, "checkin", self._connection_is_back)
 
     async def run(self) -> None:
         """Relay until cancelled. The producer is made anew after any failure: a broken sequence never heals."""
-        backoff = _IDLE_SECONDS
+        backoff = _BACKOFF_SECONDS
         while True:
             try:
                 async with Publisher(self._bootstrap, f"{self._service}-outbox") as publisher, self._looking() as look:
                     while True:
+                        self._woken.clear()
                         sent = await self.relay_once(publisher) if await self._waiting(look) else 0
-                        backoff = _IDLE_SECONDS
+                        backoff = _BACKOFF_SECONDS
                         if not sent:
-                            await asyncio.sleep(_IDLE_SECONDS)
+                            await self._rest()
             except (KafkaError, DBAPIError, OSError) as error:
                 log.warning("outbox relay waits", error=str(error), seconds=backoff)
                 await asyncio.sleep(backoff)
@@ -110,9 +133,18 @@ class OutboxRelay:
                 await conn.execute(delete(self._outbox).where(self._outbox.c.id.in_([row.id for row in rows])))
         return len(records)
 
+    def _connection_is_back(self, _connection: object, record: Any) -> None:
+        if record.info.pop(_WRITTEN, False):
+            self._woken.set()
+
+    async def _rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_IDLE_SECONDS):
+                await self._woken.wait()
+
     @asynccontextmanager
     async def _looking(self) -> AsyncIterator[AsyncConnection]:
-        """A connection kept for looking, without transactions: an idle service looks ten times a second."""
+        """A connection kept for looking, without transactions: taking one from the pool each time costs more."""
         async with self._engine.connect() as conn:
             yield await conn.execution_options(isolation_level="AUTOCOMMIT")
 

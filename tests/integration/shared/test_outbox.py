@@ -64,6 +64,24 @@ async def test_records_reach_the_partition_of_their_key_in_order(probe: Probe) -
         assert values == sorted(values)
 
 
+async def test_a_commit_wakes_the_relay(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.outbox._IDLE_SECONDS", 3_600)
+
+    async def write() -> None:
+        async with probe.engine.begin() as conn:
+            await enqueue(conn, STREAM_TABLES.outbox, [Outgoing(probe.prefix + ALLOCATIONS.name, b"k", b"v")])
+
+    async def empty() -> bool:
+        return await probe.count("outbox") == 0
+
+    running = asyncio.create_task(OutboxRelay(probe.engine, STREAM_TABLES.outbox, probe.bootstrap, "probe").run())
+    for _ in range(3):
+        await write()
+        await until(empty, "the outbox is empty")
+    running.cancel()
+    assert len(await read_all(probe, 3)) == 3
+
+
 async def test_a_rolled_back_transaction_publishes_nothing(probe: Probe) -> None:
     with pytest.raises(RuntimeError):
         async with probe.engine.begin() as conn:
