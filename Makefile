@@ -7,6 +7,7 @@ WORKERS ?= 3
 PROFILE ?= usual
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CODE := $(wildcard apportion services shared deploy synthetic tests benchmarks)
 # Python's cache of what it compiled is kept whatever the environment says: every test process would compile everything.
 unexport PYTHONDONTWRITEBYTECODE
@@ -77,6 +78,9 @@ $(INSTALLED): requirements/dev.txt requirements/runtime.in pyproject.toml
 		f"Apportion needs Python 3.11 or later, this is {sys.version.split()[0]}: make PYTHON=python3.12 ...")'
 	@echo "installing into .venv (hashed requirements/dev.txt)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@sed -n '/^pip==/,/[^\\]$$/p' requirements/dev.txt > .venv/pip.txt
+	@$(PIP) --require-hashes --no-deps -r .venv/pip.txt
+	@$(PIP) --require-hashes --no-compile -r requirements/dev.txt
+	@$(BIN)/python -m compileall -qq -j 2 .venv/lib || true # on both cores; some packages bring files of other Pythons
+	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
