@@ -29,7 +29,7 @@ suite: $(INSTALLED) ## all tests, without check
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=$(PROFILE) tests
 
 thorough: PROFILE := thorough
-thorough: test ## test, with 2.5 times as many examples of each property, and requests at every edge
+thorough: test ## test, with three times as many examples of each property, and requests at every edge
 
 unit: $(INSTALLED) ## the tests that need no broker and no database
 	@$(BIN)/pytest -q $(wildcard tests/unit tests/property tests/contract tests/judges)

@@ -16,7 +16,7 @@ from tests.stack.service import forked_services
 from tests.stack.shared import MIGRATED, SharedStack
 
 # How fast an example runs says more about the machine than about the code.
-settings.register_profile("usual", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+settings.register_profile("usual", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
 settings.register_profile("thorough", settings.get_profile("usual"), max_examples=100)
 settings.load_profile("usual")
 

@@ -16,12 +16,13 @@ _READ = {
     "chargeback": READ_BY_CHARGEBACK,
     "ledger": (COSTS.name, *READ_BY_THE_LEDGER),
 }
+_REFUSED = {"intake": (COSTS.name,)}
 
 
 async def create_topics(bootstrap: str, prefix: str, service: str) -> None:
-    """Create what the service reads and writes, with the dead letters of it, as `apportion topics` would."""
-    own = {*_READ[service], *(spec.name for spec in TOPICS if service in spec.writer)}
-    names = {*own, *map(dead_letters, own)}
+    """Create what the service reads and writes, with the dead letters of what it refuses, as `topics apply` would."""
+    written = (spec.name for spec in TOPICS if service in spec.writer)
+    names = {*_READ[service], *written, *map(dead_letters, _REFUSED.get(service, _READ[service]))}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import tempfile
 from pathlib import Path
@@ -80,6 +81,10 @@ def _archived(desk: Desk) -> list[tuple[Any, ...]]:
     """The rows in force, equal ones without their numbers: which of them is the first is of no consequence."""
     if not (paths := sorted({str(one.path) for one in desk.in_force()})):
         return []
-    with duckdb.connect() as connection:
-        query = "SELECT * EXCLUDE (occurrence) FROM read_parquet(?) ORDER BY ALL"
-        return connection.execute(query, [paths]).fetchall()
+    return _judge().execute("SELECT * EXCLUDE (occurrence) FROM read_parquet(?) ORDER BY ALL", [paths]).fetchall()
+
+
+@functools.cache
+def _judge() -> duckdb.DuckDBPyConnection:
+    """Opened once: that takes longer than the question."""
+    return duckdb.connect()
