@@ -7,7 +7,7 @@ as a run reads them; making them up is not counted.
 from __future__ import annotations
 
 import json
-import resource
+import os
 import sys
 import time
 from decimal import Decimal
@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from benchmarks import large_month
+from benchmarks.probes import peak_memory_mb
 from services.allocator.domain.allocate import allocate_assigned
 from services.allocator.domain.assigned import Assigned
 from services.allocator.domain.buckets import Bucket
@@ -34,7 +35,7 @@ def main(count: int) -> None:
     drivers = drivers_of(read_measurement(one).measurement for one in large_month.measurements())
     assigned = Assigned(large_month.PERIOD, lens.dimensions, loaded.rule_set, loaded.cost_centers)
     buckets = (_bucket(lens, *one) for one in large_month.charges(count))
-    before, spent = _peak_mb(), _Spent()
+    before, spent = peak_memory_mb(os.getpid()), _Spent()
     while some := list(islice(buckets, _PIECE)):
         with spent:
             assigned.take(some)
@@ -44,7 +45,7 @@ def main(count: int) -> None:
         "buckets": count, "rules": len(loaded.rule_set.rules), "pools": len(loaded.rule_set.pools),
         "cost_centers": len(loaded.cost_centers), "lines": len(lines),
         "seconds": round(spent.seconds, 2), "cpu_seconds": round(spent.cpu_seconds, 2),
-        "peak_mb_before": before, "peak_mb": _peak_mb(),
+        "peak_mb_before": before, "peak_mb": peak_memory_mb(os.getpid()),
     }))  # fmt: skip
 
 
@@ -66,10 +67,6 @@ def _bucket(lens: Lens, columns: dict[str, Any], day: str, amount: Decimal) -> B
     tags = {f"tag:{key}": value for key, value in columns["Tags"].items()}
     found = columns | tags | {CHARGE_DAY: day}
     return Bucket(tuple(found.get(name) for name in lens.dimensions), amount, amount, 1)
-
-
-def _peak_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 if __name__ == "__main__":
