@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any
 
@@ -35,6 +35,7 @@ from shared import failpoints
 from shared.database import try_lock_transaction
 from shared.observability import OUTBOX_AGE, OUTBOX_RECORDS, logger
 from shared.publisher import Outgoing, Publisher
+from shared.waking import rest
 
 CHUNK_RECORDS = 1_000
 _ROWS_PER_PASS = 10
@@ -109,11 +110,10 @@ class OutboxRelay:
             try:
                 async with Publisher(self._bootstrap, f"{self._service}-outbox") as publisher, self._looking() as look:
                     while True:
-                        self._woken.clear()
                         sent = await self.relay_once(publisher) if await self._waiting(look) else 0
                         backoff = _BACKOFF_SECONDS
                         if not sent:
-                            await self._rest()
+                            await rest(self._woken, _IDLE_SECONDS)
             except (KafkaError, DBAPIError, OSError) as error:
                 log.warning("outbox relay waits", error=str(error), seconds=backoff)
                 await asyncio.sleep(backoff)
@@ -136,11 +136,6 @@ class OutboxRelay:
     def _connection_is_back(self, _connection: object, record: Any) -> None:
         if record.info.pop(_WRITTEN, False):
             self._woken.set()
-
-    async def _rest(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_IDLE_SECONDS):
-                await self._woken.wait()
 
     @asynccontextmanager
     async def _looking(self) -> AsyncIterator[AsyncConnection]:

@@ -66,6 +66,7 @@ from shared.observability import logger
 from shared.outbox import enqueue
 from shared.publisher import Publisher
 from shared.topics import COSTS
+from shared.waking import rest
 
 _IDLE_SECONDS = 0.5
 _BACKOFF_SECONDS_MAX = 5.0
@@ -116,7 +117,7 @@ class Worker:
                     await self._tidy()
                     while True:
                         if not await self.deliver_next(publisher):
-                            await self._rest()
+                            await rest(self._woken, _IDLE_SECONDS)
                         backoff = _IDLE_SECONDS
             except (KafkaError, DBAPIError, OSError, RetryLater) as error:
                 log.warning("delivering waits", error=str(error), seconds=backoff)
@@ -147,14 +148,6 @@ class Worker:
                 delivery = await store.find(conn, delivery_id)
             if delivery is None or delivery.state not in UNFINISHED:
                 await asyncio.to_thread(self._archive.forget_spool, delivery_id)
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(_IDLE_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            return
-        self._woken.clear()
 
     async def _deliver(self, delivery_id: str, publisher: Publisher) -> None:
         """Go on from the state that is committed."""
