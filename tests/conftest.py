@@ -12,8 +12,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from deploy.local import Stack
+from tests.stack.memory import keep_files_in_memory
 from tests.stack.service import forked_services
 from tests.stack.shared import MIGRATED, SharedStack
+
+keep_files_in_memory()
 
 # How fast an example runs says more about the machine than about the code.
 settings.register_profile("usual", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)

@@ -17,6 +17,7 @@ import pytest
 from deploy.local import Stack
 from synthetic.export import Export, generate
 from tests.stack.command import apportion
+from tests.stack.waiting import PATIENCE_SECONDS
 
 ROWS = 1_000
 
@@ -53,7 +54,7 @@ class Result:
 def interpreted(*arguments: str | Path) -> CompletedProcess[str]:
     """The command line as a user runs it: nothing is forked."""
     command = [sys.executable, "-m", "apportion", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
 
 def run(given: Path, out: Path, *more: str | Path, start: Command = apportion) -> Result:

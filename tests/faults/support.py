@@ -17,9 +17,9 @@ from apportion.stack import prepare
 from deploy.local import SERVICES, LocalStackError, Stack
 from shared.remote import Refused, Remote, Unreachable
 from synthetic.export import Export, generate
+from tests.stack.waiting import PATIENCE_SECONDS
 
 ROWS = 4_000
-_PATIENCE_SECONDS = 90
 _LOOK_SECONDS = 0.05
 
 
@@ -82,7 +82,7 @@ class PatientRemote(Remote):
 
     def post(self, path: str, body: object = None) -> Any:
         """POST; what was carried out before the crash is refused as done the second time, which is fine."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while self._is_early(path):
             assert time.monotonic() < deadline, f"{path} would come before a step of the plan that is not reached"
             time.sleep(_LOOK_SECONDS)
@@ -95,7 +95,7 @@ class PatientRemote(Remote):
             raise
 
     def _answer(self, request: Callable[[], httpx.Response]) -> Any:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 return super()._answer(request)

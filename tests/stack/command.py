@@ -19,8 +19,7 @@ from deploy.local import Stack
 from deploy.local.process import Process, ProcessId
 from tests.stack.service import PRELOADED, become, forked_services
 from tests.stack.shared import Guest
-
-_PATIENCE_SECONDS = 170
+from tests.stack.waiting import PATIENCE_SECONDS
 
 
 def apportion(
@@ -37,11 +36,11 @@ def apportion(
         output, errors = Path(directory, "out"), Path(directory, "err")
         process = PRELOADED.Process(target=_run, args=(words, environment, output, errors, infrastructure))
         process.start()
-        process.join(_PATIENCE_SECONDS)
+        process.join(PATIENCE_SECONDS)
         if process.exitcode is None:
             assert process.pid is not None, "it is started"
             Process(ProcessId.of(process.pid)).kill()
-            raise TimeoutError(f"still running after {_PATIENCE_SECONDS} s: {words}")
+            raise TimeoutError(f"still running after {PATIENCE_SECONDS} s: {words}")
         return CompletedProcess(words, process.exitcode, output.read_text(), errors.read_text())
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from hypothesis import settings
 
+from tests.stack.waiting import PATIENCE_SECONDS
+
 
 def ask_for_everything(base_url: str, directory: Path, checks: str, *options: str) -> None:
     """Ask rightly and wrongly; fails with what the program says. `make thorough` adds every edge of every value."""
@@ -19,6 +21,6 @@ def ask_for_everything(base_url: str, directory: Path, checks: str, *options: st
             "--checks", checks, "--max-examples", "25" if thorough else "10", "--seed", "1",
             "--phases", phases, "--generation-database", "none",
         ],
-        capture_output=True, text=True, timeout=150, cwd=directory, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, cwd=directory, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6_000:]

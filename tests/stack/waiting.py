@@ -9,8 +9,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 240
+"""How long tests wait for what is sure to happen. Long, because a busy machine is no fault of the program: only a hang
+lasts until then."""
 
-async def until(ask: Callable[[], Awaitable[T | None]], what: str, seconds: float = 60) -> T:
+
+async def until(ask: Callable[[], Awaitable[T | None]], what: str, seconds: float = PATIENCE_SECONDS) -> T:
     """Ask until the answer is neither None nor False, and return it."""
     deadline = time.monotonic() + seconds
     while (answer := await ask()) is None or answer is False:

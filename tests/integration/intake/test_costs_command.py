@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.integration.intake.world import World, effective, sums
+from tests.stack.waiting import PATIENCE_SECONDS
 from tests.unit.intake.exports import charge, write_csv
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "direct-costs.md"
@@ -23,7 +24,13 @@ def shell(world: World, script: str, directory: Path) -> subprocess.CompletedPro
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
     return subprocess.run(
-        ["bash", "-c", script], env=environment, cwd=directory, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", script],
+        env=environment,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
 
 

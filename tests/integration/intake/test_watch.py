@@ -19,11 +19,11 @@ from services.intake.sources.location import Location
 from services.intake.sources.watching import Watch
 from shared.remote import Remote
 from tests.integration.intake.world import World
+from tests.stack.waiting import PATIENCE_SECONDS
 from tests.unit.intake.exports import charge, write_csv
 from tests.unit.intake.places import aws_period, azure_run, put
 
 NEWER, OLDER = "2026-01-05T06:00:00Z", "2026-01-04T06:00:00Z"
-_PATIENCE_SECONDS = 60
 
 
 def command(world: World, *arguments: str) -> subprocess.Popen[str]:
@@ -154,7 +154,7 @@ async def test_a_signal_ends_the_watch(world: World, place: Path) -> None:
         while '"delivered"' not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(_PATIENCE_SECONDS) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 async def test_an_intake_that_is_away_is_a_problem_and_no_end(world: World, place: Path) -> None:

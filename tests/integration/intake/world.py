@@ -23,8 +23,8 @@ from shared.topics import COSTS, DELIVERIES, PROVIDER_INVOICES, dead_letters
 from tests.stack.command import apportion
 from tests.stack.service import ServiceProcess
 from tests.stack.topics import create_topics
+from tests.stack.waiting import PATIENCE_SECONDS
 
-_PATIENCE_SECONDS = 60
 Sums = dict[tuple[str, str], tuple[int, Decimal, Decimal]]
 
 
@@ -65,7 +65,7 @@ class World:
     def died(self) -> int:
         """Wait until the process is dead; the signal that killed it."""
         assert self._process is not None
-        code = self._process.wait(_PATIENCE_SECONDS)
+        code = self._process.wait(PATIENCE_SECONDS)
         self._process = None
         return -code
 
@@ -73,7 +73,7 @@ class World:
         """Stop the service as an operator would."""
         if self._process is not None:
             self._process.terminate()
-            assert self._process.wait(_PATIENCE_SECONDS) == 0
+            assert self._process.wait(PATIENCE_SECONDS) == 0
             self._process = None
 
     def kill(self) -> None:
@@ -173,7 +173,7 @@ class World:
             TopicPartition(self.prefix + topic, one) for one in range(COSTS.partitions if topic == COSTS.name else 1)
         ]
         found: dict[TopicPartition, list[ConsumerRecord]] = {one: [] for one in partitions}
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
         await consumer.start()
         try:
@@ -198,7 +198,7 @@ class World:
 
     def until(self, condition: Any, what: str) -> None:
         """Wait for something."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             log = (self.directory / "intake.log").read_text()[-2_000:]
             assert time.monotonic() < deadline, f"not in time: {what}\n{log}"
