@@ -27,7 +27,7 @@ from shared.service import Service
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-_LARGE_BYTES: Final = 2 << 20
+_LARGE_BYTES: Final = 6 << 20
 _KEPT_BYTES: Final = 32 << 20
 
 
@@ -62,8 +62,8 @@ def _give_memory_back() -> None:
 
     The C library's pool is as fast here as Arrow's own, which keep everything. Left alone, glibc comes to keep blocks
     of up to 32 MB as well, and the peak after some deliveries is 70 MB higher; where nothing but 128 KB is kept, a
-    fifth of the time goes into pages that are given back and asked for again (mallopt(3)). Other C libraries have no
-    such options.
+    fifth of the time goes into pages that are given back and asked for again (mallopt(3)). A piece of a file is kept
+    too: new pages for it cost more than filling them. Other C libraries have no such options.
     """
     pa.set_memory_pool(pa.system_memory_pool())
     if hasattr(library := ctypes.CDLL(None), "mallopt"):

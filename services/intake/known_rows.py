@@ -10,9 +10,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
 from pathlib import Path
-from struct import unpack
 from typing import Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
@@ -71,27 +69,38 @@ class KnownRows:
 
     def __init__(self, in_force: Sequence[RowsInForce] = ()) -> None:
         self._paths = [one.path for one in in_force]
-        known = _known(in_force)
+        self._known = known = _known(in_force)
         self._high, self._low, self._flags = _view(known.high, "Q"), _view(known.low, "Q"), _view(known.flags, "i")
-        self._rows = known.row
-        self._shift = min(63, 65 - len(known.row).bit_length())
-        self._starts = _starts(known.high, self._shift)
+        self._single = _single(known.high)
+        self._plain_flags = pa.array([0], pa.int32())
         self._examples: Counter[int] = Counter()
         self._taken = bytearray(len(known.row))
         self._waiting = array("Q")
 
-    def take(self, hashes: Sequence[bytes]) -> list[bool]:
-        """Which of some records have a row that was not taken over yet. Now those rows are."""
-        if not self._taken:
-            return [False] * len(hashes)
-        words = iter(unpack(f"={2 * len(hashes)}Q", b"".join(hashes)))
-        return [self._takes(high, low) for high, low in zip(words, words, strict=True)]
+    def take(self, hashes: Sequence[bytes]) -> bytearray:
+        """Which of some records have a row that was not taken over yet, a byte each. Now those rows are."""
+        found = bytearray(len(hashes))
+        if not self._taken or not hashes:
+            return found
+        high, low = _halves(pa.py_buffer(b"".join(hashes)), len(hashes))
+        at = pc.min_element_wise(pc.search_sorted(self._known.high, high), _number(len(self._taken) - 1))
+        hit = pc.equal(self._known.high.take(at), high)
+        plain = pc.and_(pc.and_(hit, self._single.take(at)), pc.equal(self._known.low.take(at), low))
+        plain = pc.and_(plain, pc.is_in(self._known.flags.take(at), value_set=self._plain_flags))
+        taken, waiting = self._taken, self._waiting
+        for record, place in _chosen(plain, at):
+            if not taken[place]:
+                taken[place] = found[record] = 1
+                waiting.append(place)
+        for record, place in _chosen(pc.and_not(hit, plain), at):
+            found[record] = self._takes(place, low[record].as_py())
+        return found
 
     def taken_over(self) -> Iterator[TakenOver]:
         """What was taken since this was asked before, in the order of the archive."""
         taken = pa.Array.from_buffers(pa.uint64(), len(self._waiting), [None, pa.py_buffer(self._waiting)])
         self._waiting = array("Q")
-        rows = _ascending(self._rows.take(taken))
+        rows = _ascending(self._known.row.take(taken))
         numbers = _view(rows, "Q")
         for file, path in enumerate(self._paths):
             first = file * _FILE_ROWS
@@ -99,20 +108,26 @@ class KnownRows:
             if begin < end:
                 yield from _by_group(path, pc.subtract(rows.slice(begin, end - begin), _number(first)))
 
-    def _takes(self, high: int, low: int) -> bool:
-        bucket = high >> self._shift
-        for at in range(self._starts[bucket], self._starts[bucket + 1]):
-            if self._high[at] == high and self._low[at] == low and not self._taken[at]:
-                if self._flags[at] and self._is_example(self._flags[at]):
+    def _takes(self, at: int, low: int) -> bool:
+        """Look at the records from a place on that begin like the one there, one after the other."""
+        high = self._high[at]
+        while at < len(self._high) and self._high[at] == high:
+            if self._low[at] == low and not self._taken[at]:
+                if self._is_example(self._flags[at]):
                     return False
                 self._taken[at] = 1
                 self._waiting.append(at)
                 return True
+            at += 1
         return False
 
     def _is_example(self, flags: int) -> bool:
+        if not flags or self._examples[flags] >= EXAMPLES_MAX:
+            return False
         self._examples[flags] += 1
-        return self._examples[flags] <= EXAMPLES_MAX
+        if self._examples[flags] == EXAMPLES_MAX:
+            self._plain_flags = pa.concat_arrays([self._plain_flags, pa.array([flags], pa.int32())])
+        return True
 
 
 def _known(in_force: Sequence[RowsInForce]) -> _Known:
@@ -135,29 +150,34 @@ def _known(in_force: Sequence[RowsInForce]) -> _Known:
     return _Known(*(column.take(order) for column in columns))
 
 
-def _starts(high: pa.Array, shift: int) -> array[int]:
-    """Where the records of each bucket begin, and after the last one's where they end; a bucket is as many first bits
-    of a hash as give every record one of its own, more or less.
-    """
-    ends = array("I", bytes(4 * ((1 << 64 - shift) + 1)))
-    for at, bucket in enumerate(_view(pc.shift_right(high, _number(shift)), "Q"), 1):
-        ends[bucket + 1] = at
-    return array("I", accumulate(ends, max))
+def _single(high: pa.Array) -> pa.Array:
+    """Which of some ascending numbers stand there once."""
+    repeated = pc.equal(high.slice(1), high.slice(0, max(len(high) - 1, 0)))
+    no = pa.array([False][: len(high)], pa.bool_())
+    return pc.invert(pc.or_(pa.concat_arrays([no, repeated]), pa.concat_arrays([repeated, no])))
+
+
+def _halves(hashes: pa.Buffer, count: int) -> tuple[pa.Array, pa.Array]:
+    """Hashes of 128 bits, one after the other, as two numbers each."""
+    words = pa.Array.from_buffers(pa.uint64(), 2 * count, [None, hashes])
+    first = pa.arange(0, 2 * count, 2)
+    return words.take(first), words.take(pc.add(first, 1))
+
+
+def _chosen(mask: pa.Array, places: pa.Array) -> Iterator[tuple[int, int]]:
+    """Where a mask is set, and what stands there."""
+    return zip(pc.indices_nonzero(mask).to_pylist(), places.filter(mask).to_pylist(), strict=True)
 
 
 def _of_group(rows: pa.Table, first: int, payers: Sequence[str], flags: dict[str | None, int]) -> _Known:
     wanted = pc.is_in(rows.column(_PAYER).cast(pa.string()), value_set=pa.array(payers, pa.string()))
     at = flat(pc.indices_nonzero(pc.and_(wanted, pc.is_valid(rows.column(LINE)))))
-    hashes = flat(rows.column(LINE)).take(at)
-    words = pa.Array.from_buffers(pa.uint64(), 2 * len(at), [None, hashes.buffers()[1]])
-    high = pa.arange(0, 2 * len(at), 2)
+    high, low = _halves(flat(rows.column(LINE)).take(at).buffers()[1], len(at))
     encoded = flat(rows.column("flags").cast(pa.string())).dictionary_encode()
     texts = [*encoded.dictionary.to_pylist(), None]
     numbers = pa.array([flags.setdefault(text, len(flags)) for text in texts], pa.int32())
     of_rows = numbers.take(pc.fill_null(encoded.indices, len(texts) - 1))
-    return _Known(
-        words.take(high), words.take(pc.add(high, 1)), of_rows.take(at), pc.add(at.cast(pa.uint64()), _number(first))
-    )
+    return _Known(high, low, of_rows.take(at), pc.add(at.cast(pa.uint64()), _number(first)))
 
 
 def _by_group(path: Path, rows: pa.Array) -> Iterator[TakenOver]:

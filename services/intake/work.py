@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -39,12 +40,20 @@ CREATE TABLE gone(row_hash UUID, occurrence INTEGER, path VARCHAR, row BIGINT);
 CREATE TABLE kept(
     period VARCHAR, currency VARCHAR, events BIGINT, billed DECIMAL(38,18), effective DECIMAL(38,18));
 """
+_REPEATED: Final = "CREATE TEMP TABLE repeated AS SELECT row_hash FROM keys GROUP BY row_hash HAVING count(*) > 1"
 _NUMBER: Final = """
 CREATE TABLE numbered AS
 SELECT k.*, f.row_hash IS NULL AS published
-FROM (SELECT *, (row_number() OVER (PARTITION BY row_hash ORDER BY position) - 1)::INTEGER AS occurrence FROM keys) k
+FROM (
+    SELECT *, 0::INTEGER AS occurrence FROM keys ANTI JOIN repeated USING (row_hash)
+    UNION ALL
+    SELECT *, (row_number() OVER (PARTITION BY row_hash ORDER BY position) - 1)::INTEGER
+    FROM keys SEMI JOIN repeated USING (row_hash)
+) k
 LEFT JOIN former f ON f.row_hash = k.row_hash AND f.occurrence = k.occurrence
 """
+"""Few rows are like another one, and putting all of them in order takes three times as long."""
+
 _GONE: Final = """
 INSERT INTO gone SELECT f.* FROM former f ANTI JOIN numbered n USING (row_hash, occurrence) ORDER BY path, row
 """
@@ -99,6 +108,8 @@ class Work:
         }
         self._connection: Any = duckdb.connect(str(path), config=config)
         self._keys: list[pa.Table] = []
+        self._adder = ThreadPoolExecutor(1, thread_name_prefix="keys")
+        self._adding: Future[None] | None = None
         self._parts: list[Part] = []
         self._former: list[tuple[Path, Sequence[str]]] = []
         if fresh:
@@ -114,6 +125,7 @@ class Work:
 
     def close(self) -> None:
         """Close the database; its file stays."""
+        self._adder.shutdown()
         self._connection.close()
 
     def allow(self, memory: str) -> None:
@@ -125,23 +137,38 @@ class Work:
         return self._connection.cursor()
 
     def add_rows(self, part: Part, keys: pa.Table) -> None:
-        """Note a part of accepted rows. Keys are added to the database some parts at a time; `finish_rows` the last."""
+        """Note a part of accepted rows. Keys are added to the database some parts at a time, in a thread beside the
+        caller's; nothing else may be asked of the database before `finish_rows`.
+        """
         self._parts.append(part)
         self._keys.append(_with_positions(part, keys))
         if sum(one.num_rows for one in self._keys) >= _KEYS_AT_ONCE:
-            self.finish_rows()
+            self._add_keys()
 
     def finish_rows(self) -> None:
-        """Add what is left of the keys."""
-        if self._keys:
-            self._connection.register("new_keys", pa.concat_tables(self._keys))
-            self._connection.execute(
-                "INSERT INTO keys SELECT position, row_hash::UUID, "
-                "BillingAccountId, billing_period, BillingCurrency, partition, BilledCost, EffectiveCost FROM new_keys"
-            )
-            self._connection.unregister("new_keys")
-        self._keys = []
+        """Add what is left of the keys, and wait for all of them."""
+        self._add_keys()
+        self._wait_for_keys()
         self._add_parts()
+
+    def _add_keys(self) -> None:
+        self._wait_for_keys()
+        keys, self._keys = self._keys, []
+        if keys:
+            self._adding = self._adder.submit(self._insert_keys, pa.concat_tables(keys))
+
+    def _wait_for_keys(self) -> None:
+        adding, self._adding = self._adding, None
+        if adding is not None:
+            adding.result()
+
+    def _insert_keys(self, keys: pa.Table) -> None:
+        self._connection.register("new_keys", keys)
+        self._connection.execute(
+            "INSERT INTO keys SELECT position, row_hash::UUID, "
+            "BillingAccountId, billing_period, BillingCurrency, partition, BilledCost, EffectiveCost FROM new_keys"
+        )
+        self._connection.unregister("new_keys")
 
     def add_retractions(self, part: Part, rows: pa.Table) -> None:
         """Note a part of retractions."""
@@ -175,14 +202,18 @@ class Work:
 
     def compare(self) -> None:
         """Number equal rows and find out what is new and what is gone."""
-        self._connection.execute(_NUMBER)
+        self._number()
         self._connection.execute(_GONE)
 
     def compare_appended(self) -> None:
         """Number equal rows and find out what is new; nothing goes, and what is in force counts beside what is new."""
-        self._connection.execute(_NUMBER)
+        self._number()
         for path, accounts in self._former:
             self._connection.execute(_KEPT, {"path": str(path), "accounts": list(accounts)})
+
+    def _number(self) -> None:
+        self._connection.execute(_REPEATED)
+        self._connection.execute(_NUMBER)
 
     def scopes_added_to(self) -> list[Scope]:
         """The scopes that new rows are in."""

@@ -11,15 +11,19 @@ from services.intake.reading.errors import EmptyFile, IntakeRefusal, MalformedCs
 
 CHUNK_BYTES: Final = 4 << 20
 _RECORD_BYTES_MAX: Final = 32 << 20
+_NO_MARKS: Final = bytes(set(range(256)) - set(b'"\n'))
 
 csv.field_size_limit(_RECORD_BYTES_MAX)
 
 
 class Chunk(NamedTuple):
-    """Whole records, and the line of the file where the first of them begins."""
+    """Whole records, and the line of the file where the first of them begins. Unless each record is a line of its own,
+    one may go on in the next line.
+    """
 
     data: bytes
     first_line: int
+    one_line_each: bool = True
 
 
 def chunks(file: str, blocks: Iterator[bytes], size: int = CHUNK_BYTES) -> Iterator[Chunk]:
@@ -33,20 +37,20 @@ def chunks(file: str, blocks: Iterator[bytes], size: int = CHUNK_BYTES) -> Itera
         pending += block
         if len(pending) < size:
             continue
-        end = _end_of_records(pending)
-        if end:
+        whole = _whole_records(pending)
+        if whole.end:
             with memoryview(pending) as view:
-                chunk = Chunk(bytes(view[:end]), line)
+                chunk = Chunk(bytes(view[: whole.end]), line, whole.one_line_each)
             yield chunk
-            line += chunk.data.count(b"\n")
-            del pending[:end]
+            line += whole.lines
+            del pending[: whole.end]
         elif len(pending) > max(_RECORD_BYTES_MAX, size):
             raise _unbalanced(file, line)
-    end = _end_of_records(pending)
-    if pending.count(b'"', end) % 2:
-        raise _unbalanced(file, line + pending.count(b"\n", 0, end))
+    whole = _whole_records(pending)
+    if whole.rest_is_open:
+        raise _unbalanced(file, line + whole.lines)
     if pending:
-        yield Chunk(bytes(pending), line)
+        yield Chunk(bytes(pending), line, whole.one_line_each)
 
 
 def take_header(file: str, chunk: Chunk) -> tuple[list[str], Chunk]:
@@ -68,7 +72,8 @@ def take_header(file: str, chunk: Chunk) -> tuple[list[str], Chunk]:
         raise MalformedCsv(file, "a carriage return without line feed ends the header; convert the line ends", 1)
     if not any(name.strip() for name in header):
         raise EmptyFile(file, "the file has no header")
-    return header, Chunk(chunk.data[end:], chunk.first_line + chunk.data.count(b"\n", 0, end))
+    rest, lines = chunk.data[end:], chunk.data.count(b"\n", 0, end)
+    return header, chunk._replace(data=rest, first_line=chunk.first_line + lines)
 
 
 def records(chunk: Chunk) -> Iterator[tuple[int, list[str]]]:
@@ -98,15 +103,27 @@ def diagnose(file: str, chunk: Chunk, names: Sequence[str], otherwise: str) -> I
     return MalformedCsv(file, otherwise.partition("\n")[0], line)
 
 
-def _end_of_records(data: bytearray) -> int:
-    """Where the last whole record ends: after a newline with an even number of quotation marks before it."""
-    end = data.rfind(b"\n") + 1
-    quotes = data.count(b'"', 0, end)
-    while end and quotes % 2:
-        previous = data.rfind(b"\n", 0, end - 1) + 1
-        quotes -= data.count(b'"', previous, end)
-        end = previous
-    return end
+class _Whole(NamedTuple):
+    """The whole records that bytes begin with: where they end, in how many lines, and whether a quotation mark is open
+    at the end of what follows.
+    """
+
+    end: int
+    lines: int
+    one_line_each: bool
+    rest_is_open: bool
+
+
+def _whole_records(data: bytearray) -> _Whole:
+    """Records end at a newline with an even number of quotation marks before it."""
+    *lines, rest = map(len, bytes(data.translate(None, _NO_MARKS)).split(b"\n"))  # quotation marks of each line
+    one_line_each = not any(quotes % 2 for quotes in lines)
+    quotes, end = sum(lines), data.rfind(b"\n") + 1
+    rest_is_open = (quotes + rest) % 2 == 1
+    while quotes % 2:
+        quotes -= lines.pop()
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    return _Whole(end, len(lines), one_line_each, rest_is_open)
 
 
 def _unbalanced(file: str, line: int) -> MalformedCsv:

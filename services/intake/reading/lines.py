@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import compress
+from itertools import compress, count, repeat
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -49,11 +49,11 @@ class Sieve:
 
     Args:
         names: the columns of the file, in its order.
-        known: asked which of some records are known, in the order of the file, by their hashes.
+        known: asked which of some records are known, in the order of the file, by their hashes: a byte each.
     """
 
     def __init__(
-        self, names: Sequence[str], rules: Iterable[Normalisation], known: Callable[[Sequence[bytes]], Sequence[bool]]
+        self, names: Sequence[str], rules: Iterable[Normalisation], known: Callable[[Sequence[bytes]], bytearray]
     ) -> None:
         self._seed, self._known = _fingerprint(names, rules), known
 
@@ -75,11 +75,11 @@ class Sieve:
         yield from _together(waiting)
 
     def _sift(self, chunk: Chunk) -> Sifted:
+        if not chunk.one_line_each:
+            return Sifted(chunk, None)
         lines = chunk.data.split(b"\n")
-        if any(line.count(b'"') % 2 for line in lines):
-            return Sifted(chunk, None)  # a record goes on in the next line
-        records = [at for at, line in enumerate(lines) if line and not line.isspace()]
-        hashes = [xxh3_128_digest(lines[at], self._seed) for at in records]
+        records = list(compress(count(), map(bytes.strip, lines)))  # blank lines are none
+        hashes = list(map(xxh3_128_digest, map(lines.__getitem__, records), repeat(self._seed)))
         known = self._known(hashes)
         if not any(known):
             return Sifted(chunk, hashes)
