@@ -75,6 +75,7 @@ class KnownRows:
         self._plain_flags = pa.array([0], pa.int32())
         self._examples: Counter[int] = Counter()
         self._taken = bytearray(len(known.row))
+        self._reached: dict[int, int] = {}
         self._waiting = array("Q")
 
     def take(self, hashes: Sequence[bytes]) -> bytearray:
@@ -108,15 +109,17 @@ class KnownRows:
             if begin < end:
                 yield from _by_group(path, pc.subtract(rows.slice(begin, end - begin), _number(first)))
 
-    def _takes(self, at: int, low: int) -> bool:
+    def _takes(self, first: int, low: int) -> bool:
         """Look at the records from a place on that begin like the one there, one after the other."""
-        high = self._high[at]
-        while at < len(self._high) and self._high[at] == high:
+        reached = at = self._reached.get(first, first)
+        while at < len(self._high) and self._high[at] == self._high[first]:
             if self._low[at] == low and not self._taken[at]:
                 if self._is_example(self._flags[at]):
                     return False
                 self._taken[at] = 1
                 self._waiting.append(at)
+                if at == reached:
+                    self._reached[first] = at + 1  # thousands of equal records are not looked at again for each
                 return True
             at += 1
         return False

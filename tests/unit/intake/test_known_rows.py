@@ -152,3 +152,11 @@ def test_what_is_left_of_many_chunks_is_parsed_together() -> None:
         (two_lines, None),
         (Chunk(b"\n\nj,k\n", 6), 1),
     ]
+
+
+def test_equal_records_are_taken_over_as_often_as_they_are_in_force(desk: Desk, tmp_path: Path) -> None:
+    same = [charge(1, InvoiceId="")] * 30
+    desk.deliver(write_csv(tmp_path / "a.csv", same))
+    outcome = desk.deliver(write_csv(tmp_path / "b.csv", [charge(2), *same, *same[:4]]))
+    assert outcome.taken_over == 30 - EXAMPLES_MAX + 4
+    assert sorted(event.kind for event in outcome.events) == ["charge"] * 5
