@@ -81,7 +81,7 @@ def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path]
 
 
 def deliveries(given: Path, parquet: Path, work: Path, rows: int) -> dict[str, Rate]:
-    """What intake does with a snapshot that was delivered before but for one row in a hundred, and with Parquet."""
+    """What intake does with a snapshot, and with one that was delivered before but for one row in a hundred."""
     rates: dict[str, Rate] = {}
     with Stack(work / "deliveries") as stack:
         stack.start_infrastructure()
@@ -91,6 +91,7 @@ def deliveries(given: Path, parquet: Path, work: Path, rows: int) -> dict[str, R
             ("snapshot", given / "focus.csv.gz", "snapshots"),
             ("snapshot again, 1 % changed", given / "focus-restated.csv.gz", "snapshots"),
             ("Parquet", parquet / "focus.parquet", "parquet"),
+            ("Parquet again, 1 % changed", parquet / "focus-restated.parquet", "parquet"),
         ):
             rates[name] = _deliver(stack, file, source, rows)
     return rates

@@ -19,7 +19,6 @@ from typing import NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from services.intake.archive import Archive, sync
 from services.intake.domain.delivery import ArchivedFile, Scope
@@ -35,11 +34,10 @@ from services.intake.reading.lines import Sieve
 from services.intake.reading.normalise import Normaliser
 from services.intake.reading.observing import observe_values
 from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
-from services.intake.reading.source import Format
 from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retract
 from services.intake.spool import Part, Spool
-from services.intake.work import READING_MEMORY, Work, planning_memory
+from services.intake.work import PLANNING_MEMORY, READING_MEMORY, Work
 from shared.archive import RowsInForce
 from shared.events import DeliveredFile, Totals
 
@@ -152,7 +150,7 @@ class Preparation:
         self.spool.directory.mkdir(parents=True)
         work = self._opened = Work(self.spool.database, fresh=True, memory=READING_MEMORY)
         facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
-        if self._style is Style.OVERWRITE and any(fact.format is not Format.PARQUET for fact in facts):
+        if self._style is Style.OVERWRITE:
             self._known_rows = KnownRows(in_force)
         read = set(known)
         for file, fact in zip(files, facts, strict=True):
@@ -168,9 +166,8 @@ class Preparation:
 
     def plan(self, in_force: Sequence[RowsInForce]) -> Prepared:
         """Compare with the rows in force, write retractions, number all events."""
-        rows = max(self.reading.accepted, sum(pq.read_metadata(former.path).num_rows for former in in_force))
         work = self._work
-        work.allow(planning_memory(rows))
+        work.allow(PLANNING_MEMORY)
         for former in in_force:
             work.add_former(former.path, former.billing_account_ids, self._style)
         if self._style is Style.APPEND:

@@ -20,7 +20,7 @@ from services.intake.preparing import KEY_COLUMNS
 from services.intake.retracting import as_events, retract
 from services.intake.spool import Part, Spool
 from services.intake.store import StoredDelivery
-from services.intake.work import Work, planning_memory
+from services.intake.work import PLANNING_MEMORY, Work
 from shared.archive import RowsInForce
 from shared.events import Delivery
 
@@ -59,9 +59,7 @@ def remake(archive: Archive, delivery: Delivery, former: Sequence[RowsInForce], 
     spool = Spool(archive.spool(f"{delivery.delivery_id}.again"))
     shutil.rmtree(spool.directory, ignore_errors=True)
     spool.directory.mkdir(parents=True)
-    paths = [*_files(archive, delivery.delivery_id), *(one.path for one in former)]
-    memory = planning_memory(sum(pq.read_metadata(path).num_rows for path in paths))
-    with Work(spool.database, fresh=True, memory=memory) as work:
+    with Work(spool.database, fresh=True, memory=PLANNING_MEMORY) as work:
         position = _add_rows(archive, delivery.delivery_id, spool, work, partitions)
         if Style(delivery.style) is Style.APPEND:
             work.compare_appended()

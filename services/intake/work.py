@@ -24,7 +24,11 @@ from shared.events import Totals
 _MEMORY: Final = "96MB"
 READING_MEMORY: Final = "48MB"
 """Adding keys takes no longer with less, and the parsers beside it are what needs memory then."""
-_FEW_ROWS: Final = 3_000_000
+PLANNING_MEMORY: Final = "160MB"
+"""What numbering the rows may take; nothing else runs beside it. 10,000,000 rows are numbered in 96 MB as well, a
+little slower; more would be the peak of the service.
+"""
+
 _KEYS_AT_ONCE: Final = 50_000
 _PLANNED_AT_ONCE: Final = 50_000
 _TABLES: Final = """
@@ -78,15 +82,6 @@ _APPENDED: Final = """
 SELECT * FROM kept
 UNION ALL SELECT period, currency, count(*), sum(billed), sum(effective) FROM numbered WHERE published GROUP BY ALL
 """
-
-
-def planning_memory(rows: int) -> str:
-    """What numbering so many rows may take; nothing else runs beside it.
-
-    3,000,000 rows are numbered in 128 MB, 10,000,000 take between 96 and 192, whatever is spilled. More would be a
-    little faster, and is the peak of the service.
-    """
-    return "128MB" if rows <= _FEW_ROWS else "256MB"
 
 
 class Gone(NamedTuple):

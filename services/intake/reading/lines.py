@@ -1,4 +1,4 @@
-"""Records of a text file told apart by the hash of their bytes, so that those known already need not be parsed.
+"""Records of a file told apart by the hash of their bytes, so that those known already need not be parsed.
 
 The same bytes make the same row, under the same header, the same tag rules and the same program: their fingerprint is
 the seed of every hash.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import compress, count, repeat
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
+import duckdb
 import pyarrow as pa
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
@@ -25,6 +27,9 @@ LINE_HASH: Final = pa.binary(16)
 _TOGETHER_BYTES: Final = CHUNK_BYTES // 2
 _INTAKE: Final = Path(__file__).parent.parent
 _PROGRAM: Final = (_INTAKE, _INTAKE.parent.parent / "shared")
+
+
+P = TypeVar("P")
 
 
 class Sifted(NamedTuple):
@@ -41,11 +46,16 @@ class Sifted(NamedTuple):
         """The hashes as a column of the rows that the chunk was read as; None without hashes, or if rows are others."""
         if self.hashes is None or len(self.hashes) != rows:
             return None
-        return pa.array(self.hashes, LINE_HASH)
+        return hash_column(self.hashes)
+
+
+def hash_column(hashes: Sequence[bytes]) -> pa.Array:
+    """Hashes of records as a column of their rows."""
+    return pa.array(hashes, LINE_HASH)
 
 
 class Sieve:
-    """Leaves the known records out of a file's chunks.
+    """Tells the known records of a file, and leaves them out of chunks of text.
 
     Args:
         names: the columns of the file, in its order.
@@ -55,50 +65,71 @@ class Sieve:
     def __init__(
         self, names: Sequence[str], rules: Iterable[Normalisation], known: Callable[[Sequence[bytes]], bytearray]
     ) -> None:
-        self._seed, self._known = _fingerprint(names, rules), known
+        self._seed, self.known = _fingerprint(names, rules), known
+
+    def of_types(self, types: Sequence[str]) -> Sieve:
+        """The same for a file whose columns have types: equal texts mean the same under equal types only."""
+        typed = copy(self)
+        typed._seed = xxh3_64_intdigest(repr(tuple(types)).encode(), self._seed)
+        return typed
+
+    def hashes(self, records: Iterable[bytes]) -> list[bytes]:
+        """The hash of each record."""
+        return list(map(xxh3_128_digest, records, repeat(self._seed)))
 
     def sift(self, chunks: Iterable[Chunk]) -> Iterator[Sifted]:
-        """Look at each record. What is left of several chunks is put together: parsing few rows costs almost as much
-        as parsing many.
-        """
-        waiting: list[Sifted] = []
-        for chunk in chunks:
-            sifted = self._sift(chunk)
-            whole = sifted.chunk is chunk
-            if not whole:
-                waiting.append(sifted)
-            if whole or sum(len(one.chunk.data) for one in waiting) >= _TOGETHER_BYTES:
-                yield from _together(waiting)
-                waiting = []
-            if whole:
-                yield sifted
-        yield from _together(waiting)
+        """Look at each record of some chunks."""
+        sifted = ((one := self._sift(chunk), one.chunk is chunk) for chunk in chunks)
+        return gathered(sifted, lambda one: len(one.chunk.data), _together, _TOGETHER_BYTES)
 
     def _sift(self, chunk: Chunk) -> Sifted:
         if not chunk.one_line_each:
             return Sifted(chunk, None)
         lines = chunk.data.split(b"\n")
         records = list(compress(count(), map(bytes.strip, lines)))  # blank lines are none
-        hashes = list(map(xxh3_128_digest, map(lines.__getitem__, records), repeat(self._seed)))
-        known = self._known(hashes)
+        hashes = self.hashes(map(lines.__getitem__, records))
+        known = self.known(hashes)
         if not any(known):
             return Sifted(chunk, hashes)
         for at in compress(records, known):
             lines[at] = b""
-        left = [line_hash for line_hash, leave_out in zip(hashes, known, strict=True) if not leave_out]
-        return Sifted(chunk._replace(data=b"\n".join(lines)), left)
+        return Sifted(chunk._replace(data=b"\n".join(lines)), unknown(hashes, known))
 
 
-def _together(neighbours: Sequence[Sifted]) -> Iterator[Sifted]:
-    if neighbours:
-        data = b"".join(one.chunk.data for one in neighbours)
-        hashes = [line_hash for one in neighbours for line_hash in one.hashes or ()]
-        yield Sifted(neighbours[0].chunk._replace(data=data), hashes)
+def unknown(hashes: Iterable[bytes], known: Iterable[int]) -> list[bytes]:
+    """The hashes that are left."""
+    return [one for one, leave_out in zip(hashes, known, strict=True) if not leave_out]
+
+
+def gathered(
+    pieces: Iterable[tuple[P, bool]], size: Callable[[P], int], join: Callable[[Sequence[P]], P], enough: int
+) -> Iterator[P]:
+    """Pieces in their order, each given with whether it is whole. What is left of several others is put together:
+    parsing few rows costs almost as much as parsing many.
+    """
+    waiting: list[P] = []
+    for piece, is_whole in pieces:
+        if not is_whole:
+            waiting.append(piece)
+        if waiting and (is_whole or sum(map(size, waiting)) >= enough):
+            yield join(waiting)
+            waiting = []
+        if is_whole:
+            yield piece
+    if waiting:
+        yield join(waiting)
+
+
+def _together(neighbours: Sequence[Sifted]) -> Sifted:
+    data = b"".join(one.chunk.data for one in neighbours)
+    hashes = [line_hash for one in neighbours for line_hash in one.hashes or ()]
+    return Sifted(neighbours[0].chunk._replace(data=data), hashes)
 
 
 def _fingerprint(names: Sequence[str], rules: Iterable[Normalisation]) -> int:
     everywhere = [replace(rule, sources=frozenset()) for rule in rules]
-    return xxh3_64_intdigest(repr((_program(), pa.__version__, tuple(names), everywhere)).encode())
+    program = _program(), pa.__version__, duckdb.__version__
+    return xxh3_64_intdigest(repr((*program, tuple(names), everywhere)).encode())
 
 
 @functools.cache

@@ -16,16 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from services.intake.reading.columns import flat
 from services.intake.reading.csv_chunks import Chunk, chunks, diagnose, records, take_header
 from services.intake.reading.errors import EmptyFile, NotFocus, UnreadableParquet
 from services.intake.reading.json_lines import LineParser, column_names, line_chunks, line_numbers, with_null_columns
 from services.intake.reading.layout import Layout, layout_of
-from services.intake.reading.lines import Sieve, Sifted
+from services.intake.reading.lines import Sieve, Sifted, hash_column
 from services.intake.reading.parquet import EmptyTexts, ParquetColumn, canonical_text, parquet_columns, parquet_query
+from services.intake.reading.parquet_pieces import PIECE_ROWS, Piece, row_pieces
 from services.intake.reading.source import JSON_LINES, Format, format_of, text_blocks
 
 TEXT: Final = pa.dictionary(pa.int32(), pa.string())
-_PARQUET_ROWS: Final = 8_192
 _MEMORY_LIMIT: Final = "128MB"
 
 
@@ -72,14 +73,16 @@ def parsers(facts: FileFacts, path: Path, sieve: Sieve | None = None) -> Iterato
     """The file in pieces, in order. Each piece is parsed by calling it, in any thread.
 
     Args:
-        sieve: leaves known records of text files out, in the thread that iterates; a piece may be left without any.
+        sieve: leaves known records out, in the thread that iterates; a piece may be left without any.
 
     Raises:
         IntakeRefusal: here or when a piece is parsed.
     """
     if facts.format in JSON_LINES:
         return _json_parsers(facts, path, sieve)
-    return _parquet_parsers(facts, path) if facts.format is Format.PARQUET else _csv_parsers(facts, path, sieve)
+    if facts.format is Format.PARQUET:
+        return _parquet_parsers(facts, path, sieve)
+    return _csv_parsers(facts, path, sieve)
 
 
 def _sifted(pieces: Iterable[Chunk], sieve: Sieve | None) -> Iterator[Sifted]:
@@ -164,29 +167,28 @@ def _encoded(rows: pa.Table) -> pa.Table:
     return pa.table({name: column.dictionary_encode() for name, column in columns}).combine_chunks()
 
 
-def _parquet_parsers(facts: FileFacts, path: Path) -> Iterator[Callable[[], RawChunk]]:
+def _parquet_parsers(facts: FileFacts, path: Path, sieve: Sieve | None) -> Iterator[Callable[[], RawChunk]]:
     columns = parquet_columns(facts.name, path)
-    first_row = 1
+    typed = sieve and sieve.of_types([column.kind for column in columns])
     try:
         with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY_LIMIT}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            for batch in connection.sql(parquet_query(columns, path)).to_arrow_reader(_PARQUET_ROWS):
-                yield _parquet_parser(facts, columns, batch, first_row)
-                first_row += batch.num_rows
+            batches = connection.sql(parquet_query(columns, path)).to_arrow_reader(PIECE_ROWS)
+            for piece in row_pieces(batches, typed):
+                yield _parquet_parser(facts, columns, piece)
     except duckdb.Error as error:
         raise UnreadableParquet(facts.name, str(error).partition("\n")[0]) from None
 
 
-def _parquet_parser(
-    facts: FileFacts, columns: Sequence[ParquetColumn], batch: pa.RecordBatch, first_row: int
-) -> Callable[[], RawChunk]:
+def _parquet_parser(facts: FileFacts, columns: Sequence[ParquetColumn], piece: Piece) -> Callable[[], RawChunk]:
     def parse() -> RawChunk:
         texts, empty = {}, EmptyTexts()
-        for at, (column, values) in enumerate(zip(columns, batch.columns, strict=True)):
-            encoded = empty.removed(values).dictionary_encode()
+        for at, (column, values) in enumerate(zip(columns, piece.rows.columns, strict=True)):
+            encoded = empty.removed(flat(values)).dictionary_encode()
             if pc.any(pc.match_substring(encoded.dictionary, "\0")).as_py():
                 raise NotFocus(facts.name, f"column {column.name} holds a NUL character")
             texts[f"c{at}"] = canonical_text(column, encoded)
-        return RawChunk(pa.table(texts), lambda rows: [first_row + row for row in rows], empty.rows)
+        lines = None if piece.hashes is None else hash_column(piece.hashes)
+        return RawChunk(pa.table(texts), lambda rows: piece.numbers.take(pa.array(rows)).to_pylist(), empty.rows, lines)
 
     return parse

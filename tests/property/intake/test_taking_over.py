@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from services.intake.domain.tags import Case, Dimension, Normalisation, VirtualTag
 from tests.unit.intake.desk import Desk, Outcome, dense
-from tests.unit.intake.exports import charge, write_csv, write_json_lines
+from tests.unit.intake.exports import charge, write
 
 OTHERS: tuple[dict[str, str], ...] = (
     {},
@@ -40,7 +40,7 @@ Row = tuple[int, int]
 
 rows = st.lists(st.tuples(st.integers(0, 2), st.integers(0, len(OTHERS) - 1)), min_size=1, max_size=12)
 snapshots = st.lists(
-    st.tuples(rows, st.sampled_from(["a.csv", "a.csv.gz", "a.jsonl"]), st.sampled_from([0, 0, 0, 1, 2])),
+    st.tuples(rows, st.sampled_from(["a.csv", "a.csv.gz", "a.jsonl", "a.parquet"]), st.sampled_from([0, 0, 0, 1, 2])),
     min_size=2,
     max_size=4,
 )
@@ -55,7 +55,6 @@ def test_taking_over_is_reading_again(made: list[tuple[list[Row], str, int]]) ->
             folder = Path(directory, str(number))
             folder.mkdir()
             charges = [charge(n, **OTHERS[other]) for n, other in delivered]
-            write = write_json_lines if name.endswith("jsonl") else write_csv
             file = write(folder / name, charges)
             taken = quick.deliver(file, tags=RULES[rules])
             read = slow.deliver(file, tags=RULES[rules], recognise=False)

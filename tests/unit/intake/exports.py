@@ -1,4 +1,4 @@
-"""Small FOCUS exports for tests: charges as dictionaries, written as CSV or JSON Lines."""
+"""Small FOCUS exports for tests: charges as dictionaries, written as CSV, JSON Lines or Parquet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from shared.focus import columns_of
 
@@ -42,6 +44,19 @@ def write_csv(path: Path, charges: Iterable[Mapping[str, str]], names: Sequence[
     data = text.getvalue().encode()
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return path
+
+
+def write_parquet(path: Path, charges: Iterable[Mapping[str, str]]) -> Path:
+    """Write charges as texts, null where the text is empty."""
+    rows = [{name: value or None for name, value in row.items()} for row in charges]
+    pq.write_table(pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in rows[0]])), path)
+    return path
+
+
+def write(path: Path, charges: Iterable[Mapping[str, str]]) -> Path:
+    """Write charges in the format that the name says."""
+    by_suffix = {".jsonl": write_json_lines, ".parquet": write_parquet}
+    return by_suffix.get(path.suffix, write_csv)(path, charges)
 
 
 def write_json_lines(path: Path, charges: Iterable[Mapping[str, object]]) -> Path:

@@ -11,10 +11,11 @@ import pytest
 from services.intake import known_rows
 from services.intake.domain.findings import EXAMPLES_MAX
 from services.intake.domain.tags import Case, Normalisation
+from services.intake.reading import parquet_pieces, raw
 from services.intake.reading.csv_chunks import Chunk
 from services.intake.reading.lines import LINE, Sieve
 from tests.unit.intake.desk import Desk
-from tests.unit.intake.exports import charge, write_csv, write_json_lines
+from tests.unit.intake.exports import charge, write, write_csv, write_parquet
 
 MANY = [charge(n) for n in range(20)]
 
@@ -24,9 +25,8 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "data")
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl"])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.parquet"])
 def test_what_was_delivered_before_is_taken_over(desk: Desk, tmp_path: Path, name: str) -> None:
-    write = write_json_lines if name.endswith("jsonl") else write_csv
     assert desk.deliver(write(tmp_path / name, MANY)).taken_over == 0
     changed = [*MANY[5:], charge(99), MANY[7]]
     outcome = desk.deliver(write(tmp_path / name, changed))
@@ -160,3 +160,26 @@ def test_equal_records_are_taken_over_as_often_as_they_are_in_force(desk: Desk, 
     outcome = desk.deliver(write_csv(tmp_path / "b.csv", [charge(2), *same, *same[:4]]))
     assert outcome.taken_over == 30 - EXAMPLES_MAX + 4
     assert sorted(event.kind for event in outcome.events) == ["charge"] * 5
+
+
+def test_texts_of_parquet_mean_the_same_under_equal_types_only(desk: Desk, tmp_path: Path) -> None:
+    file = write_parquet(tmp_path / "a.parquet", MANY)
+    desk.deliver(file)
+    with duckdb.connect() as connection:
+        query = f"SELECT * REPLACE (BilledCost::DECIMAL(9,2) AS BilledCost) FROM '{file}'"
+        connection.execute(f"COPY ({query}) TO '{tmp_path / 'b.parquet'}' (FORMAT parquet)")
+    typed = desk.deliver(tmp_path / "b.parquet")
+    assert (typed.taken_over, typed.events) == (0, [])
+    assert desk.deliver(tmp_path / "b.parquet").taken_over == 20
+
+
+def test_what_is_left_of_a_parquet_file_keeps_its_row_numbers(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw, "PIECE_ROWS", 8)
+    monkeypatch.setattr(parquet_pieces, "_JOINED_AT_ONCE", 3)
+    desk.deliver(write_parquet(tmp_path / "a.parquet", MANY))
+    rows = [*MANY[:10], charge(60, BilledCost="1,5"), *MANY[10:], charge(61, EffectiveCost="?"), charge(62)]
+    outcome = desk.deliver(write_parquet(tmp_path / "b.parquet", rows))
+    assert (outcome.taken_over, [event.kind for event in outcome.events]) == (20, ["charge"])
+    assert [(one.line, one.column) for one in outcome.rejections] == [(11, "BilledCost"), (22, "EffectiveCost")]

@@ -228,7 +228,7 @@ def test_a_file_of_bad_rows_only(tmp_path: Path) -> None:
 def test_a_delivery_that_memory_does_not_suffice_for_is_told_its_rows_and_how_to_split_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparing, "planning_memory", lambda _rows: "1MB")
+    monkeypatch.setattr(preparing, "PLANNING_MEMORY", "1MB")
     desk = Desk(tmp_path / "data")
     with pytest.raises(REFUSALS) as caught:
         desk.deliver(write_csv(tmp_path / "a.csv", [charge(n) for n in range(30_000)]))

@@ -1,0 +1,69 @@
+"""The rows of a Parquet file in pieces, without those that are known.
+
+A record of Parquet has no bytes of its own. What is hashed are the texts of its columns, with a zero byte between them
+(rows with one in a text are refused) and a byte that no text has for null: different rows make different records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.intake.reading.lines import Sieve, gathered, unknown
+
+PIECE_ROWS: Final = 8_192
+_TOGETHER_ROWS: Final = PIECE_ROWS // 2
+_JOINED_AT_ONCE: Final = 1_024
+_BETWEEN: Final = pa.scalar(b"\0")
+_NULL: Final = b"\xff"
+
+
+class Piece(NamedTuple):
+    """Rows as text, the number of each in its file, from 1, and the hash of each where a sieve looked at them."""
+
+    rows: pa.Table
+    numbers: pa.Array
+    hashes: list[bytes] | None = None
+
+
+def row_pieces(batches: Iterable[pa.RecordBatch], sieve: Sieve | None) -> Iterator[Piece]:
+    """Pieces of about `PIECE_ROWS`, in the order of the file; none that has no rows."""
+    numbered = _numbered(batches)
+    if sieve is None:
+        return numbered
+    sifted = ((one := _sifted(piece, sieve), one.rows is piece.rows) for piece in numbered)
+    found = gathered(sifted, lambda one: one.rows.num_rows, _together, _TOGETHER_ROWS)
+    return (one for one in found if one.rows.num_rows)
+
+
+def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[Piece]:
+    first = 1
+    for batch in batches:
+        yield Piece(pa.Table.from_batches([batch]), pa.arange(first, first + batch.num_rows))
+        first += batch.num_rows
+
+
+def _sifted(piece: Piece, sieve: Sieve) -> Piece:
+    hashes = sieve.hashes(_records(piece.rows))
+    known = sieve.known(hashes)
+    if not any(known):
+        return piece._replace(hashes=hashes)
+    left = pa.array([not one for one in known])
+    return Piece(piece.rows.filter(left), piece.numbers.filter(left), unknown(hashes, known))
+
+
+def _records(rows: pa.Table) -> Iterator[bytes]:
+    for first in range(0, rows.num_rows, _JOINED_AT_ONCE):
+        texts = [column.cast(pa.binary()) for column in rows.slice(first, _JOINED_AT_ONCE).columns]
+        yield from pc.binary_join_element_wise(
+            *texts, _BETWEEN, null_handling="replace", null_replacement=_NULL
+        ).to_pylist()
+
+
+def _together(neighbours: Sequence[Piece]) -> Piece:
+    hashes = [one for piece in neighbours for one in piece.hashes or ()]
+    rows = pa.concat_tables([piece.rows for piece in neighbours])
+    return Piece(rows, pa.concat_arrays([piece.numbers for piece in neighbours]), hashes)
