@@ -7,6 +7,7 @@ A record of Parquet has no bytes of its own. What is hashed are the texts of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -41,9 +42,18 @@ def row_pieces(batches: Iterable[pa.RecordBatch], sieve: Sieve | None) -> Iterat
 
 def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[Piece]:
     first = 1
-    for batch in batches:
+    for batch in _ahead(iter(batches)):
         yield Piece(pa.Table.from_batches([batch]), pa.arange(first, first + batch.num_rows))
         first += batch.num_rows
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Decode a batch while the one before is looked at."""
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
+        coming = decoder.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = decoder.submit(next, batches, None)
+            yield batch
 
 
 def _sifted(piece: Piece, sieve: Sieve) -> Piece:
