@@ -21,7 +21,7 @@ from tests.stack.shared import Guest
 
 MAY, JUNE = "2026-05", "2026-06"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("forked")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked")]
 
 
 class Commands:

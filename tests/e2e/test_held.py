@@ -23,7 +23,7 @@ from tests.stack.shared import Guest
 PERIOD = "2026-06"
 ROWS = 400
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("forked")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked")]
 
 
 def cut(given: Path, path: Path) -> int:

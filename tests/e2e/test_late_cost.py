@@ -21,7 +21,7 @@ from tests.stack.command import apportion
 
 __all__ = ["stack"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("forked")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked")]
 
 
 def without_some(given: Path, path: Path) -> None:

@@ -26,7 +26,7 @@ from shared.topics import ALLOCATIONS, COSTS, DELIVERIES, PROVIDER_INVOICES, Top
 from tests.faults.support import figures, fingerprint, job_of, make_input, run_disturbed
 from tests.stack.shared import Guest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("forked")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked")]
 
 _ROWS = 1_000
 _CONSUMERS = ("allocator", "chargeback", "ledger")

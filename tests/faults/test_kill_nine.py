@@ -13,7 +13,7 @@ from deploy.local import Stack
 from tests.faults.support import figures, fingerprint, job_of, make_input, run_disturbed
 from tests.stack.shared import Guest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("forked")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked")]
 
 PLAN = {
     "intake": [

@@ -21,7 +21,6 @@ FILING = ("files-written", "files-published", "files-recorded")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 async def test_killed_at_each_step_it_ends_with_the_same_bytes_and_no_gap_in_numbers(
     world: World, other_world: World
 ) -> None:
