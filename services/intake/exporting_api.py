@@ -25,10 +25,9 @@ from shared.archive import RowsInForce
 from shared.http import ApiError
 
 BillingPeriod = Annotated[str, InPath(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Source = Annotated[str, Query(min_length=1, max_length=100)]
 _BLOCK_BYTES: Final = 1 << 20
 _MEDIA_TYPES: Final = {ExportFormat.CSV: "text/csv", ExportFormat.PARQUET: "application/vnd.apache.parquet"}
-
-Source = Annotated[str, Query(min_length=1, max_length=100)]
 
 
 def export_routes(engine: AsyncEngine, archive: Archive, data_dir: Path) -> APIRouter:
@@ -44,14 +43,19 @@ def export_routes(engine: AsyncEngine, archive: Archive, data_dir: Path) -> APIR
         if not in_force:
             raise ApiError(404, "nothing-in-force", f"{source} has no rows in force for {billing_period}")
         file = await asyncio.to_thread(_written, in_force, form, data_dir)
-        name = quote(f"{source}-{billing_period}.{form}")
         headers = {
             "content-length": str(os.fstat(file.fileno()).st_size),
-            "content-disposition": f"attachment; filename*=utf-8''{name}",
+            "content-disposition": _attachment(f"{source}-{billing_period}.{form}"),
         }
         return StreamingResponse(_blocks(file), headers=headers, media_type=_MEDIA_TYPES[form])
 
     return router
+
+
+def _attachment(name: str) -> str:
+    """What a file is to be called; programs such as curl know the plain form only, which can't say everything."""
+    quoted = quote(name)
+    return f'attachment; filename="{name}"' if quoted == name else f"attachment; filename*=utf-8''{quoted}"
 
 
 def _written(in_force: Sequence[RowsInForce], form: ExportFormat, directory: Path) -> BinaryIO:

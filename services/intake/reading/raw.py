@@ -189,6 +189,6 @@ def _parquet_parser(facts: FileFacts, columns: Sequence[ParquetColumn], piece: P
                 raise NotFocus(facts.name, f"column {column.name} holds a NUL character")
             texts[f"c{at}"] = canonical_text(column, encoded)
         lines = None if piece.hashes is None else hash_column(piece.hashes)
-        return RawChunk(pa.table(texts), lambda rows: piece.numbers.take(pa.array(rows)).to_pylist(), empty.rows, lines)
+        return RawChunk(pa.table(texts), lambda rows: [piece.numbers[row].as_py() for row in rows], empty.rows, lines)
 
     return parse
