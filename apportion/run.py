@@ -15,6 +15,7 @@ from apportion.stack import start_stack
 from deploy.local.services import SERVICES
 from deploy.local.stack import Stack
 from services.intake.sources.handing_in import Uploaded, hand_in
+from shared.polling import pauses
 from shared.remote import Refused, Remote
 
 SOURCE = "run"
@@ -25,7 +26,6 @@ _NO_COSTS = {
     "allocated": "0", "suspense": "0", "invoiced": "0", "rounding": "0", "documents": 0,
 }  # fmt: skip
 STEPS = ("stack", "ingest", "allocate", "invoice", "close", "total")
-_POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 900
 _QUIET_SECONDS = 30
 
@@ -207,13 +207,13 @@ class Steps:
 
     def _wait(self, what: str, ask: Callable[[], Any]) -> Any:
         """Ask until there is an answer."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline, pause = time.monotonic() + _PATIENCE_SECONDS, pauses()
         while (answer := ask()) is None:
             self._watch()
             if time.monotonic() > deadline:
                 waiting = self._services["ledger"].get(f"/v1/periods/{what}").get("waiting_for", [])
                 raise Stuck(f"{what}: no progress for {_PATIENCE_SECONDS} s; waiting for: {'; '.join(waiting)}")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(next(pause))
         return answer
 
 

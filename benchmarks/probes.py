@@ -35,12 +35,12 @@ def metric(url: str, name: str, **labels: str) -> int:
 
 
 def wait_for(reached: Callable[[], bool], seconds: float = 900) -> None:
-    """Look twenty times a second until it is so."""
+    """Look four times a second until it is so: looking more often takes a tenth of the time that is measured."""
     deadline = time.monotonic() + seconds
     while not reached():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds} s")
-        time.sleep(0.05)
+        time.sleep(0.25)
 
 
 class MemoryWatch:

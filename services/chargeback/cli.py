@@ -16,6 +16,7 @@ from rich.markup import escape
 from services.chargeback.terminal import invoice_view
 from shared.events import Invoice
 from shared.money import minor_text
+from shared.polling import pauses
 from shared.terminal import BLOCKED, FAULT, Json, ServiceCommands, err, fail, figures, out, print_json
 from shared.terminal import table as new_table
 
@@ -24,7 +25,6 @@ app = typer.Typer(
 )
 _CHARGEBACK = ServiceCommands("chargeback")
 _FILES_SECONDS_MAX = 900
-_POLL_SECONDS = 0.3
 
 Period = Annotated[str, typer.Argument(metavar="PERIOD", help="Billing period, YYYY-MM.")]
 
@@ -108,6 +108,7 @@ def export(
 def _wait_for_files(period: str) -> Any:
     deadline = time.monotonic() + _FILES_SECONDS_MAX
     with err.status(f"writing the files of {period}"):
+        pause = pauses()
         while True:
             answer = _CHARGEBACK.get(f"/v1/periods/{period}")
             if answer["files"]:
@@ -116,7 +117,7 @@ def _wait_for_files(period: str) -> Any:
                 fail("; ".join(answer["waiting_for"]), BLOCKED)
             if time.monotonic() > deadline:
                 fail(f"no files after {_FILES_SECONDS_MAX} s; `apportion invoices issue {period}` waits again", FAULT)
-            time.sleep(_POLL_SECONDS)
+            time.sleep(next(pause))
 
 
 def _report(answer: dict[str, Any], as_json: bool, what: str) -> None:

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from shared.polling import pauses
 from shared.terminal import BLOCKED, Json, ServiceCommands, err, figures, out, print_json
 from shared.terminal import table as new_table
-
-_POLL_SECONDS = 0.5
 
 Period = Annotated[str, typer.Argument(metavar="YYYY-MM", help="Billing period.")]
 
@@ -95,12 +94,13 @@ def reconcile(billing_period: Period, as_json: Json = False) -> None:
 def _follow(billing_period: str) -> dict[str, Any]:
     """Poll until the close has ended, showing what it waits for."""
     with err.status(f"closing {billing_period}") as spinner:
+        pause = pauses()
         while True:
             found: dict[str, Any] = _LEDGER.get(f"/v1/periods/{billing_period}")
             if found["state"] in {"closed", "blocked"}:
                 return found
             spinner.update(f"closing {billing_period} ({found['phase']}): {'; '.join(found['waiting_for']) or '...'}")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(next(pause))
 
 
 def _show(found: dict[str, Any], as_json: bool) -> None:

@@ -8,9 +8,9 @@ from typing import Any, Final
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from services.intake.domain.delivery import ENDED
+from shared.polling import pauses
 from shared.terminal import BAD_USAGE, BLOCKED, ServiceCommands, err, fail
 
-_POLL_SECONDS: Final = 0.2
 _SETTLED: Final = {"held", *ENDED}
 _intake = ServiceCommands("intake")
 
@@ -19,8 +19,9 @@ def followed(delivery: dict[str, Any]) -> dict[str, Any]:
     """Wait until a delivery has ended or is held; the delivery then."""
     with progress_bar() as progress:
         task = progress.add_task("waiting", total=None)
+        pause = pauses()
         while delivery["state"] not in _SETTLED:
-            time.sleep(_POLL_SECONDS)
+            time.sleep(next(pause))
             delivery = _intake.get(f"/v1/deliveries/{delivery['delivery_id']}")
             events = sum(delivery["partition_events"])
             progress.update(task, description=_doing(delivery), total=events or None,

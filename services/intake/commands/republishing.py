@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from shared.polling import pauses
 from shared.terminal import BLOCKED, Json, ServiceCommands, fail, out, print_json
 
-_POLL_SECONDS = 0.2
 _intake = ServiceCommands("intake")
 
 
@@ -23,8 +23,9 @@ def republish(
     Consumers that have the events skip them; consumers with empty databases arrive at the same figures.
     """
     asked = _intake.post("/v1/republications", {"source": source, "periods": period or []})
+    pause = pauses()
     while (state := _intake.get("/v1/republications"))["waiting"]:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(next(pause))
     if as_json:
         print_json(asked | {"failed": state["failed"]})
     else:

@@ -13,13 +13,13 @@ from services.intake.sources.finding import find
 from services.intake.sources.found import FoundDelivery
 from services.intake.sources.handing_over import Progress, hand_over, undelivered
 from services.intake.sources.location import Location
+from shared.polling import pauses
 from shared.remote import Refused, Remote, Unreachable
 
 SETTLED_SECONDS: Final = 10
 """How long a file without manifest must have been left alone here before it counts as whole."""
 
 _WORKING: Final = frozenset({"received", "normalised", "publishing"})
-_POLL_SECONDS: Final = 0.2
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -95,7 +95,8 @@ class Watch:
 
     def _follow(self, delivery: dict[str, Any]) -> dict[str, Any]:
         """Until intake is done with it, or the watch is to stop: intake goes on by itself."""
-        while delivery["state"] in _WORKING and not self.stop.wait(_POLL_SECONDS):
+        pause = pauses()
+        while delivery["state"] in _WORKING and not self.stop.wait(next(pause)):
             delivery = self.intake.get(f"/v1/deliveries/{delivery['delivery_id']}")
         return delivery
 
