@@ -27,7 +27,7 @@ from shared.service import Service
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-_LARGE_BYTES: Final = 6 << 20
+_LARGE_BYTES: Final = 12 << 20
 _KEPT_BYTES: Final = 32 << 20
 
 

@@ -10,9 +10,19 @@ import pyarrow.compute as pc
 
 
 def flat(column: Any) -> Any:
-    """A column as one array."""
-    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    """A column as one array; copied only if it is in several pieces."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    whole = column.combine_chunks()
     return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def encoded(rows: pa.Table) -> pa.Table:
+    """The same rows with every column as a dictionary."""
+    columns = zip(rows.column_names, rows.columns, strict=True)
+    return pa.table({name: column.dictionary_encode() for name, column in columns}).combine_chunks()
 
 
 def framed(before: str, column: pa.DictionaryArray, after: str) -> pa.DictionaryArray:

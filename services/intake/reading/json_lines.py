@@ -124,7 +124,7 @@ class LineParser:
             raise NotFocus(self._file, f"column {self._names[at]} holds a NUL character")
         if not pc.any(pc.is_in(column.dictionary, value_set=_NO_VALUE)).as_py():
             return column
-        return empty.removed(pc.if_else(pc.equal(texts, "NULL"), None, texts)).dictionary_encode()
+        return empty.removed(pc.if_else(pc.equal(texts, "NULL"), None, texts).dictionary_encode())
 
 
 def _keys(file: str, connection: Any, piece: Chunk) -> set[str]:

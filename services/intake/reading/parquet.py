@@ -62,13 +62,14 @@ class EmptyTexts:
     def __init__(self) -> None:
         self.rows: Any = None
 
-    def removed(self, texts: pa.Array) -> pa.Array:
+    def removed(self, texts: pa.DictionaryArray) -> pa.DictionaryArray:
         """A column without its empty texts."""
-        empty = pc.fill_null(pc.equal(texts, ""), False)
-        if not pc.any(empty).as_py():
+        entry = pc.index(texts.dictionary, "").as_py()
+        if entry < 0:
             return texts
+        empty = pc.fill_null(pc.equal(texts.indices, entry), False)
         self.rows = empty if self.rows is None else pc.or_(self.rows, empty)
-        return pc.if_else(empty, pa.scalar(None, texts.type), texts)
+        return pc.if_else(empty, None, texts.cast(pa.string())).dictionary_encode()
 
 
 def canonical_text(column: ParquetColumn, texts: pa.DictionaryArray) -> pa.DictionaryArray:

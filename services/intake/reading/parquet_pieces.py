@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from services.intake.reading.columns import encoded
 from services.intake.reading.lines import Sieve, gathered, unknown
 
 PIECE_ROWS: Final = 8_192
@@ -23,7 +24,7 @@ _NULL: Final = b"\xff"
 
 
 class Piece(NamedTuple):
-    """Rows as text, the number of each in its file, from 1, and the hash of each where a sieve looked at them."""
+    """Rows of text, the number of each in its file, from 1, and the hash of each where a sieve looked at them."""
 
     rows: pa.Table
     numbers: pa.Array
@@ -31,13 +32,15 @@ class Piece(NamedTuple):
 
 
 def row_pieces(batches: Iterable[pa.RecordBatch], sieve: Sieve | None) -> Iterator[Piece]:
-    """Pieces of about `PIECE_ROWS`, in the order of the file; none that has no rows."""
-    numbered = _numbered(batches)
-    if sieve is None:
-        return numbered
-    sifted = ((one := _sifted(piece, sieve), one.rows is piece.rows) for piece in numbered)
-    found = gathered(sifted, lambda one: one.rows.num_rows, _together, _TOGETHER_ROWS)
-    return (one for one in found if one.rows.num_rows)
+    """Pieces of about `PIECE_ROWS` as dictionaries, in the order of the file; none that has no rows.
+
+    Whole texts take several times the memory of dictionaries, so they are encoded before they wait for anything.
+    """
+    pieces = _numbered(batches)
+    if sieve is not None:
+        sifted = ((one := _sifted(piece, sieve), one.rows is piece.rows) for piece in pieces)
+        pieces = gathered(sifted, lambda one: one.rows.num_rows, _together, _TOGETHER_ROWS)
+    return (one._replace(rows=encoded(one.rows)) for one in pieces if one.rows.num_rows)
 
 
 def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[Piece]:

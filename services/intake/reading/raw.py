@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from services.intake.reading.columns import flat
+from services.intake.reading.columns import encoded, flat
 from services.intake.reading.csv_chunks import Chunk, chunks, diagnose, records, take_header
 from services.intake.reading.errors import EmptyFile, NotFocus, UnreadableParquet
 from services.intake.reading.json_lines import LineParser, column_names, line_chunks, line_numbers, with_null_columns
@@ -158,13 +159,7 @@ def _parse_csv(facts: FileFacts, chunk: Chunk) -> pa.Table:
         )
     except pa.ArrowInvalid as error:
         raise diagnose(facts.name, chunk, facts.layout.names, str(error)) from None
-    return _encoded(table)
-
-
-def _encoded(rows: pa.Table) -> pa.Table:
-    """Dictionary-encode all columns; faster than the CSV parser does it."""
-    columns = zip(rows.column_names, rows.columns, strict=True)
-    return pa.table({name: column.dictionary_encode() for name, column in columns}).combine_chunks()
+    return encoded(table)  # faster than the CSV parser does it
 
 
 def _parquet_parsers(facts: FileFacts, path: Path, sieve: Sieve | None) -> Iterator[Callable[[], RawChunk]]:
@@ -174,8 +169,7 @@ def _parquet_parsers(facts: FileFacts, path: Path, sieve: Sieve | None) -> Itera
         with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY_LIMIT}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             batches = connection.sql(parquet_query(columns, path)).to_arrow_reader(PIECE_ROWS)
-            for piece in row_pieces(batches, typed):
-                yield _parquet_parser(facts, columns, piece)
+            yield from map(partial(_parquet_parser, facts, columns), row_pieces(batches, typed))
     except duckdb.Error as error:
         raise UnreadableParquet(facts.name, str(error).partition("\n")[0]) from None
 
@@ -184,10 +178,10 @@ def _parquet_parser(facts: FileFacts, columns: Sequence[ParquetColumn], piece: P
     def parse() -> RawChunk:
         texts, empty = {}, EmptyTexts()
         for at, (column, values) in enumerate(zip(columns, piece.rows.columns, strict=True)):
-            encoded = empty.removed(flat(values)).dictionary_encode()
-            if pc.any(pc.match_substring(encoded.dictionary, "\0")).as_py():
+            present = empty.removed(flat(values))
+            if pc.any(pc.match_substring(present.dictionary, "\0")).as_py():
                 raise NotFocus(facts.name, f"column {column.name} holds a NUL character")
-            texts[f"c{at}"] = canonical_text(column, encoded)
+            texts[f"c{at}"] = canonical_text(column, present)
         lines = None if piece.hashes is None else hash_column(piece.hashes)
         return RawChunk(pa.table(texts), lambda rows: [piece.numbers[row].as_py() for row in rows], empty.rows, lines)
 
