@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
@@ -25,11 +25,14 @@ from shared.publisher import Publisher, RecordTooLarge
 
 KINDS: Final = {"rows": "charge", "retractions": "retraction"}
 _PARTS_IN_FLIGHT: Final = 1
+_RENDERED_AT_ONCE: Final = 2_048
+"""What fits into the processor's cache is written almost twice as fast."""
+
 _ID_HEADER: Final = "ce_id"
 
 
 class Rendered(NamedTuple):
-    """The events of a part for one partition; sequences count up from the first one."""
+    """Some events of a part for one partition; sequences count up from the first one."""
 
     partition: int
     first_sequence: int
@@ -88,46 +91,53 @@ class CostPublisher:
             if planned.column("sequence").null_count == part.rows:
                 yield _Packed(part, 0, [])
                 continue
-            events, queues = 0, []
+            events, queues = 0, defaultdict[int, list[Any]](list)
             for rendered in render(delivery_id, KINDS[part.kind], spool.read_events(part), planned):
                 events += len(rendered.values)
-                queues.append([(rendered.partition, batch) for batch in self._batches(delivery_id, rendered)])
-            turns = (one for turn in zip_longest(*queues) for one in turn if one is not None)
+                self._fill(queues[rendered.partition], delivery_id, rendered)
+            queued = ([(partition, batch) for batch in batches] for partition, batches in queues.items())
+            turns = (one for turn in zip_longest(*queued) for one in turn if one is not None)
             yield _Packed(part, events, list(turns))
 
-    def _batches(self, delivery_id: str, events: Rendered) -> list[Any]:
-        """Fill batches with events; their only header `ce_id` is delivery/partition/sequence."""
+    def _fill(self, batches: list[Any], delivery_id: str, events: Rendered) -> None:
+        """Add events to a partition's batches; their only header `ce_id` is delivery/partition/sequence."""
         create = self._publisher.producer.create_batch
         prefix = f"{delivery_id}/{events.partition}/".encode()
         now_ms = int(time.time() * 1_000)
-        batch = create()
-        batches = [batch]
+        if not batches:
+            batches.append(create())
+        append = batches[-1].append
         for sequence, value in enumerate(events.values, events.first_sequence):
             headers = [(_ID_HEADER, b"%b%d" % (prefix, sequence))]
-            if batch.append(key=None, value=value, timestamp=now_ms, headers=headers) is None:
-                batch = create()
-                batches.append(batch)
-                if batch.append(key=None, value=value, timestamp=now_ms, headers=headers) is None:
+            if append(key=None, value=value, timestamp=now_ms, headers=headers) is None:
+                batches.append(create())
+                append = batches[-1].append
+                if append(key=None, value=value, timestamp=now_ms, headers=headers) is None:
                     raise RecordTooLarge(self._topic, prefix + str(sequence).encode(), len(value))
-        return batches
 
 
 def render(delivery_id: str, kind: str, rows: pa.Table, planned: pa.Table) -> Iterator[Rendered]:
-    """Write the events of a part, per partition in the order of their sequences. Rows without a sequence are none."""
+    """Write the events of a part, partition by partition in the order of their sequences, some at a time.
+
+    Rows without a sequence are none.
+    """
     table = rows.append_column("sequence", planned.column("sequence"))
     if "occurrence" not in table.column_names:
         table = table.append_column("occurrence", planned.column("occurrence"))
     if table.column("sequence").null_count:
         table = table.filter(pc.is_valid(table.column("sequence")))
-    values = _events(delivery_id, kind, table.combine_chunks()).cast(pa.binary()).to_pylist()
-    first = 0
-    for partition, count in _runs(table.column("partition")):
-        yield Rendered(partition, table.column("sequence")[first].as_py(), values[first : first + count])
-        first += count
+    table = table.sort_by("partition").combine_chunks()  # keeps the order of a partition's rows
+    for start in range(0, table.num_rows, _RENDERED_AT_ONCE):
+        some = table.slice(start, _RENDERED_AT_ONCE)
+        values = _events(delivery_id, kind, some).cast(pa.binary()).to_pylist()
+        first = 0
+        for partition, count in _runs(some.column("partition")):
+            yield Rendered(partition, some.column("sequence")[first].as_py(), values[first : first + count])
+            first += count
 
 
 def _runs(partitions: pa.ChunkedArray) -> list[tuple[int, int]]:
-    """(partition, rows) of a part's rows, which stand together by partition."""
+    """(partition, rows) of rows that stand together by partition."""
     return [(one["values"], one["counts"]) for one in pc.value_counts(partitions).to_pylist()]
 
 

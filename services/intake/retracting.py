@@ -45,7 +45,7 @@ def _retraction(group: pa.Table, first_row: int, gone: Sequence[Gone], partition
 
 
 def as_events(rows: pa.Table, partitions: int) -> pa.Table:
-    """Archived rows with what their events and the work need, by partition."""
+    """Archived rows with what their events and the work need."""
     rows = rows.combine_chunks()
     charge = {
         column.name: _text(rows.column(column.name), column.type)
@@ -56,8 +56,7 @@ def as_events(rows: pa.Table, partitions: int) -> pa.Table:
     table = rows.select([*_EVENT, *_KEYS])
     for name, piece in pieces.items():
         table = table.append_column(name, piece)
-    table = table.append_column("partition", row_partitions(charge, rows.num_rows, partitions))
-    return table.sort_by("partition")
+    return table.append_column("partition", row_partitions(charge, rows.num_rows, partitions))
 
 
 def _negated(rows: pa.Table) -> pa.Table:

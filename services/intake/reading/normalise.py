@@ -84,7 +84,6 @@ class Normaliser:
         observed = observe(self._layout, chunk, columns, keep)
         if self._tagger is not None:
             chunk, observed.tag_steps = apply_rules(self._tagger, self._layout, chunk)
-        chunk = self._by_partition(chunk)
         rendered = self._render(chunk)
         observed.add_examples(self._examples.pick(flat(rendered.column("flags")), chunk.column(_RAW_ROW), raw))
         return NormalChunk(rendered, rejections, observed)
@@ -129,12 +128,6 @@ class Normaliser:
         account = columns["BillingAccountId"].column[row].as_py()
         return Rejection(self._file, line, source, texts.get(source), rule, period and period[:7], texts, account)
 
-    def _by_partition(self, chunk: pa.Table) -> pa.Table:
-        """Order the rows by partition, those of a partition as in the file, so that each one's events are a slice."""
-        charge = {name: flat(chunk.column(name)) for name in self._layout.charge}
-        chunk = chunk.append_column("partition", row_partitions(charge, chunk.num_rows, self._partitions))
-        return chunk.take(pc.sort_indices(chunk, sort_keys=[("partition", "ascending")]))
-
     def _render(self, chunk: pa.Table) -> pa.Table:
         charge = {name: flat(chunk.column(name)) for name in chunk.column_names if name in COLUMNS}
         own = {name: flat(chunk.column(f"c{at}")) for name, at in self._layout.custom.items()}
@@ -148,7 +141,7 @@ class Normaliser:
             columns["identity"] = row_hashes(as_delivered)
         if LINE in chunk.column_names:
             columns[LINE] = unchanged_by_rules(chunk, chunk.column(LINE))
-        columns["partition"] = chunk.column("partition")
+        columns["partition"] = row_partitions(charge, chunk.num_rows, self._partitions)
         columns["billing_period"] = _prefix(charge["BillingPeriodStart"], 7)
         columns["charge_day"] = _prefix(charge["ChargePeriodStart"], 10)
         columns["flags"] = flags
