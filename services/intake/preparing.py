@@ -268,7 +268,7 @@ class Preparation:
             waiting: deque[Future[_ReadPart]] = deque()
             for parse in parsers(facts, path, sieve):
                 waiting.append(pool.submit(self._read_part, parse, self._next_number(), idle))
-                if len(waiting) > self._threads:
+                if len(waiting) >= self._threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
