@@ -25,10 +25,13 @@ from benchmarks.probes import MemoryWatch
 from synthetic.export import Export, generate
 
 TARGETS = {
-    "allocator stream / raw getmany + decode": 0.5,
-    "ledger stream / raw getmany + decode": 0.5,
-    "intake / raw produce": 0.5,
+    "allocator stream / raw getmany + decode": "0.50",
+    "ledger stream / raw getmany + decode": "0.50",
+    "intake / raw produce": "0.50",
+    "intake / raw batches": "none",
 }
+"""Ratios with their goals. Decision 0022 says why intake's is not that to batches."""
+
 _ROUNDS = 3
 _WHOLE_SECONDS_MAX = 60
 _AGAIN_SECONDS_MAX = 20
@@ -119,7 +122,7 @@ def _report(result: dict[str, Any]) -> None:
         print(f"{name:24} {stage['per_second']:>9,}/s   {stage['statements_per_100k']:>6,} statements and "
               f"{stage['commits_per_100k']:>5,} commits per 100,000 events   peak {stage['peak_mb']} MB")  # fmt: skip
     for name, ratio in result["ratios"].items():
-        print(f"{name:44} {ratio:.2f}   (goal {TARGETS[name]:.2f})")
+        print(f"{name:44} {ratio:.2f}   (goal {TARGETS[name]})")
     for name, form in (("snapshot again, 1 % changed", "CSV"), ("Parquet again, 1 % changed", "Parquet")):
         again = result["deliveries"][name]
         print(f"{again['events']:,} rows of {form} delivered again with 1 % changed: {again['seconds']:.1f} s "

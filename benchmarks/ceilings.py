@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -36,7 +38,13 @@ async def record(bootstrap: str, topic: str, partitions: int, events_max: int) -
     return recorded
 
 
-async def produce(bootstrap: str, topic: str, recorded: Recorded) -> tuple[int, float]:
+Produce = Callable[[Publisher, str, int, list], Awaitable[None]]  # type: ignore[type-arg]
+"""A way to produce (key, value, headers) to a partition of a topic until all are acknowledged."""
+
+_UNACKNOWLEDGED_MAX = 2_000
+
+
+async def produce(bootstrap: str, topic: str, recorded: Recorded, produced: Produce) -> tuple[int, float]:
     """Produce recorded bytes to an empty topic with acks=all: (events, seconds until all are acknowledged)."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -45,12 +53,34 @@ async def produce(bootstrap: str, topic: str, recorded: Recorded) -> tuple[int, 
     async with Publisher(bootstrap, "benchmark") as publisher:
         await publisher.partitions(topic)
         started = time.perf_counter()
-        await asyncio.gather(*(_produce(publisher, topic, place, records) for place, records in recorded.items()))
+        await asyncio.gather(*(produced(publisher, topic, place, records) for place, records in recorded.items()))
         seconds = time.perf_counter() - started
     return sum(map(len, recorded.values())), seconds
 
 
-async def _produce(publisher: Publisher, topic: str, partition: int, records: list) -> None:  # type: ignore[type-arg]
+async def record_by_record(
+    publisher: Publisher,
+    topic: str,
+    partition: int,
+    records: list,  # type: ignore[type-arg]
+) -> None:
+    """As a client produces that is given records: the client library makes the batches."""
+    waiting: deque[Awaitable[object]] = deque()
+    for key, value, headers in records:
+        send = publisher.producer.send(topic, value=value, key=key, partition=partition, headers=headers)
+        waiting.append(await send)
+        if len(waiting) > _UNACKNOWLEDGED_MAX:
+            await waiting.popleft()
+    await asyncio.gather(*waiting)
+
+
+async def in_batches(
+    publisher: Publisher,
+    topic: str,
+    partition: int,
+    records: list,  # type: ignore[type-arg]
+) -> None:
+    """As intake does: records are packed into whole batches, and the client library only compresses and sends them."""
     waiting = []
     batch = publisher.producer.create_batch()
     for key, value, headers in records:

@@ -54,7 +54,9 @@ def measure(given: Path, work: Path, rows: int, say: Callable[[str], None]) -> d
         rates["intake"] = intake(stack, given, rows)
         say("raw produce of the same bytes")
         recorded = asyncio.run(ceilings.record(bootstrap, topic, COSTS.partitions, _CEILING_EVENTS_MAX))
-        rates["raw produce"] = Rate(*asyncio.run(ceilings.produce(bootstrap, "benchmark.produce", recorded)))
+        for name, produced in (("raw produce", ceilings.record_by_record), ("raw batches", ceilings.in_batches)):
+            topic_of = f"benchmark.{produced.__name__}"
+            rates[name] = Rate(*asyncio.run(ceilings.produce(bootstrap, topic_of, recorded, produced)))
         del recorded
         say("raw getmany and decode")
         rates["raw getmany + decode"] = Rate(*asyncio.run(ceilings.consume(bootstrap, topic, COSTS.partitions)))

@@ -28,7 +28,7 @@ from shared.service import Service
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
-_LARGE_BYTES: Final = 9 << 20
+_LARGE_BYTES: Final = 4 << 20
 _KEPT_BYTES: Final = 32 << 20
 _ARENAS: Final = 2
 
@@ -63,10 +63,10 @@ def _give_memory_back() -> None:
     until the step of the delivery ends.
 
     The C library's pool is as fast here as Arrow's own, which keep everything. Left alone, glibc comes to keep blocks
-    of up to 32 MB as well, and the peak after some deliveries is 70 MB higher; where nothing but 128 KB is kept, a
-    fifth of the time goes into pages that are given back and asked for again (mallopt(3)). A piece of a file is kept
-    too: new pages for it cost more than filling them. Left alone, every other thread also has an arena of its own, whose
-    end is never given back: each delivery of Parquet added 20 MB. Other C libraries have no such options.
+    of up to 32 MB as well, and so do pieces of files, between which the rest lies scattered: the peak is 70 MB higher.
+    Where nothing but 128 KB is kept, a fifth of the time goes into pages that are given back and asked for again
+    (mallopt(3)). Nor does it ever give back the end of an arena, and it has one for every other thread: each delivery
+    of Parquet added 20 MB. Other C libraries have no such options.
     """
     pa.set_memory_pool(pa.system_memory_pool())
     if hasattr(library := ctypes.CDLL(None), "mallopt"):

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from services.intake.reading.errors import EmptyFile, IntakeRefusal, MalformedCsv, WrongEncoding
 
-CHUNK_BYTES: Final = 6 << 20
+CHUNK_BYTES: Final = 8 << 20
 _RECORD_BYTES_MAX: Final = 32 << 20
 _NO_MARKS: Final = bytes(set(range(256)) - set(b'"\n'))
 

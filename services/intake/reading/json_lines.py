@@ -17,6 +17,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from services.intake.reading.columns import holds_nul
 from services.intake.reading.csv_chunks import CHUNK_BYTES, Chunk
 from services.intake.reading.errors import IntakeRefusal, MalformedJson, NotFocus, WrongEncoding
 from services.intake.reading.known_keys import KnownKeys
@@ -120,7 +121,7 @@ class LineParser:
 
     def _encoded(self, at: int, texts: pa.Array, empty: EmptyTexts) -> pa.DictionaryArray:
         column = texts.dictionary_encode()
-        if pc.any(pc.match_substring(column.dictionary, "\0")).as_py():
+        if holds_nul(column):
             raise NotFocus(self._file, f"column {self._names[at]} holds a NUL character")
         if not pc.any(pc.is_in(column.dictionary, value_set=_NO_VALUE)).as_py():
             return column

@@ -14,10 +14,9 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
-from services.intake.reading.columns import encoded, flat
+from services.intake.reading.columns import encoded, flat, holds_nul
 from services.intake.reading.csv_chunks import Chunk, chunks, diagnose, records, take_header
 from services.intake.reading.errors import EmptyFile, NotFocus, UnreadableParquet
 from services.intake.reading.json_lines import LineParser, column_names, line_chunks, line_numbers, with_null_columns
@@ -178,10 +177,9 @@ def _parquet_parser(facts: FileFacts, columns: Sequence[ParquetColumn], piece: P
     def parse() -> RawChunk:
         texts, empty = {}, EmptyTexts()
         for at, (column, values) in enumerate(zip(columns, piece.rows.columns, strict=True)):
-            present = empty.removed(flat(values))
-            if pc.any(pc.match_substring(present.dictionary, "\0")).as_py():
+            if holds_nul(column_texts := flat(values)):
                 raise NotFocus(facts.name, f"column {column.name} holds a NUL character")
-            texts[f"c{at}"] = canonical_text(column, present)
+            texts[f"c{at}"] = canonical_text(column, empty.removed(column_texts))
         lines = None if piece.hashes is None else hash_column(piece.hashes)
         return RawChunk(pa.table(texts), lambda rows: [piece.numbers[row].as_py() for row in rows], empty.rows, lines)
 
