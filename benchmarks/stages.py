@@ -99,6 +99,15 @@ def deliveries(given: Path, parquet: Path, work: Path, rows: int) -> dict[str, R
     return rates
 
 
+def large_deliveries(files: dict[str, Path], work: Path, rows: int) -> dict[str, Rate]:
+    """The same rows in several forms, one after the other in one process of intake: its memory is to stay flat."""
+    with Stack(work / "large") as stack:
+        stack.start_infrastructure()
+        prepare(stack)
+        stack.start("intake")
+        return {name: _deliver(stack, file, name, rows) for name, file in files.items()}
+
+
 def intake(stack: Stack, given: Path, rows: int) -> Rate:
     """Deliver a generated export and wait until its costs are published."""
     stack.start("intake")

@@ -47,6 +47,18 @@ def test_any_text_survives_quoting_and_escaping(desk: Desk, tmp_path: Path) -> N
     assert found == {(text, text, text) for text in TORTURE}
 
 
+def test_events_of_a_partition_and_archived_rows_stand_in_the_order_of_the_file(desk: Desk, tmp_path: Path) -> None:
+    outcome = desk.deliver(write_csv(tmp_path / "a.csv", [charge(n) for n in range(5_000)]))
+    assert dense(outcome.events)
+    numbers: dict[int, list[int]] = {}
+    for event in outcome.events:
+        numbers.setdefault(event.partition, []).append(int(str(event.charge["ResourceId"]).removeprefix("vm-")))
+    assert sorted(sum(numbers.values(), [])) == list(range(5_000))
+    assert all(some == sorted(some) for some in numbers.values())
+    archived = pq.read_table(desk.archive.rows(outcome.delivery_id, "2026-01"), columns=["ResourceId"])
+    assert archived.column(0).cast("string").to_pylist() == [f"vm-{n}" for n in range(5_000)]
+
+
 def test_column_names_survive_escaping(desk: Desk, tmp_path: Path) -> None:
     (event,) = desk.deliver(write_csv(tmp_path / "a.csv", [charge(1, **{'x_"quoted\\': "1", "it's": "2"})])).events
     assert event.custom == {'x_"quoted\\': "1", "x_it's": "2"}
