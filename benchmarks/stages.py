@@ -52,18 +52,29 @@ def measure(given: Path, work: Path, rows: int, say: Callable[[str], None]) -> d
         topic, bootstrap = COSTS.name, stack.bootstrap
         say("intake: file to acknowledged by Kafka")
         rates["intake"] = intake(stack, given, rows)
-        say("raw produce of the same bytes")
-        recorded = asyncio.run(ceilings.record(bootstrap, topic, COSTS.partitions, _CEILING_EVENTS_MAX))
-        for name, produced in (("raw produce", ceilings.record_by_record), ("raw batches", ceilings.in_batches)):
-            topic_of = f"benchmark.{produced.__name__}"
-            rates[name] = Rate(*asyncio.run(ceilings.produce(bootstrap, topic_of, recorded, produced)))
-        del recorded
         say("raw getmany and decode")
         rates["raw getmany + decode"] = Rate(*asyncio.run(ceilings.consume(bootstrap, topic, COSTS.partitions)))
         for service in ("allocator", "ledger"):
             say(f"{service} stream")
             rates[f"{service} stream"] = _stream(stack, service, given / "rules.yaml", rows)
     return rates
+
+
+def intake_and_produce(given: Path, work: Path, rows: int, rounds: int) -> list[dict[str, Rate]]:
+    """Intake, and raw produce of the same bytes in two ways, in turns: a machine's speed drifts."""
+    found = []
+    with Stack(work / "produce") as stack:
+        stack.start_infrastructure()
+        prepare(stack)
+        stack.start("intake")
+        for number in range(rounds):
+            rates = {"intake": _deliver(stack, given / "focus.csv.gz", f"benchmark-{number}", rows)}
+            recorded = asyncio.run(ceilings.record(stack.bootstrap, COSTS.name, COSTS.partitions, _CEILING_EVENTS_MAX))
+            for name, produced in (("raw produce", ceilings.record_by_record), ("raw batches", ceilings.in_batches)):
+                topic = f"benchmark.{produced.__name__}.{number}"
+                rates[name] = Rate(*asyncio.run(ceilings.produce(stack.bootstrap, topic, recorded, produced)))
+            found.append(rates)
+    return found
 
 
 def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path], rounds: int) -> dict[str, list[Rate]]:

@@ -176,10 +176,9 @@ def sync(path: Path) -> None:
 
 
 def _complete(rows: pa.Table) -> pa.Table:
-    columns = [
-        rows.column(field.name) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
-        for field in ROWS
-    ]
+    absent = {kind: pa.nulls(rows.num_rows, kind) for kind in set(ROWS.types)}
+    held = set(rows.column_names)
+    columns = [rows.column(field.name) if field.name in held else absent[field.type] for field in ROWS]
     return pa.table(columns, schema=ROWS)
 
 

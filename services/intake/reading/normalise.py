@@ -75,7 +75,7 @@ class Normaliser:
         for position in self._layout.custom.values():
             chunk = chunk.append_column(f"c{position}", raw.table.column(position))
         chunk = chunk.append_column(_SOURCE_BITS, source_bits(self._layout, raw, columns))
-        chunk = chunk.append_column(_RAW_ROW, pa.array(range(chunk.num_rows), pa.int32()))
+        chunk = chunk.append_column(_RAW_ROW, pa.arange(0, chunk.num_rows))
         if raw.line_hashes is not None:
             lines = pc.if_else(with_more_to_tell(columns, chunk.num_rows), None, raw.line_hashes)
             chunk = chunk.append_column(LINE, lines)
