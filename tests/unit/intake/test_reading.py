@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -53,7 +54,7 @@ def test_events_of_a_partition_and_archived_rows_stand_in_the_order_of_the_file(
     numbers: dict[int, list[int]] = {}
     for event in outcome.events:
         numbers.setdefault(event.partition, []).append(int(str(event.charge["ResourceId"]).removeprefix("vm-")))
-    assert sorted(sum(numbers.values(), [])) == list(range(5_000))
+    assert sorted(chain.from_iterable(numbers.values())) == list(range(5_000))
     assert all(some == sorted(some) for some in numbers.values())
     archived = pq.read_table(desk.archive.rows(outcome.delivery_id, "2026-01"), columns=["ResourceId"])
     assert archived.column(0).cast("string").to_pylist() == [f"vm-{n}" for n in range(5_000)]
