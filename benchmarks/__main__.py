@@ -1,7 +1,7 @@
 """`python -m benchmarks`: measure, print, and keep a JSON.
 
 --rows N      rows of the main measurement (default 1,000,000)
---linear      also 100,000 and 3,000,000 rows through the whole stack, and 10,000,000 through intake, as CSV and as Parquet
+--linear      also 100,000 and 3,000,000 rows the whole way, and 10,000,000 through intake as CSV and as Parquet
 --out FILE    where the JSON goes (default benchmarks/results/<date>.json)
 """
 
