@@ -37,7 +37,7 @@ from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
 from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retract
 from services.intake.spool import Part, Spool
-from services.intake.work import PLANNING_MEMORY, READING_MEMORY, Work
+from services.intake.work import PLANNING_MEMORY, Work
 from shared.archive import RowsInForce
 from shared.events import DeliveredFile, Totals
 
@@ -148,7 +148,7 @@ class Preparation:
         """
         shutil.rmtree(self.spool.directory, ignore_errors=True)
         self.spool.directory.mkdir(parents=True)
-        work = self._opened = Work(self.spool.database, fresh=True, memory=READING_MEMORY)
+        work = self._opened = Work(self.spool.database, fresh=True)
         facts = [check_file(self._archive.file(file.sha256), file.name) for file in files]
         if self._style is Style.OVERWRITE:
             self._known_rows = KnownRows(in_force)

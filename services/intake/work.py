@@ -21,9 +21,8 @@ from services.intake.domain.styles import Style
 from services.intake.spool import Part
 from shared.events import Totals
 
-_MEMORY: Final = "96MB"
-READING_MEMORY: Final = "48MB"
-"""Adding keys takes no longer with less, and the parsers beside it are what needs memory then."""
+_MEMORY: Final = "48MB"
+"""Adding keys and reading the plan take no longer with it, and what runs beside them is what needs memory then."""
 PLANNING_MEMORY: Final = "160MB"
 """What numbering the rows may take; nothing else runs beside it. 10,000,000 rows are numbered in 96 MB as well, a
 little slower; more would be the peak of the service.
