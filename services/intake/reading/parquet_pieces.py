@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from services.intake.reading.columns import encoded, flat
 from services.intake.reading.lines import Sieve, gathered, unknown
 
-PIECE_ROWS: Final = 6_144
+PIECE_ROWS: Final = 8_192
 _TOGETHER_ROWS: Final = PIECE_ROWS // 2
 _JOINED_AT_ONCE: Final = 2_048
 _BETWEEN: Final = pa.scalar(b"\0")
