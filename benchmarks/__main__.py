@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -48,10 +49,7 @@ def main() -> int:
     given = _generated(work, arguments.rows)
     rates = stages.measure(given, work, arguments.rows, _say)
     result["stages"] = {name: rate.as_json() for name, rate in rates.items()}
-    result["ratios"] = {
-        name: round(rates[name.split(" / ")[0]].per_second / rates[name.split(" / ")[1]].per_second, 2)
-        for name in TARGETS
-    }
+    result["ratios"] = {name: _ratio(rates, name) for name in TARGETS}
     result["produce"] = _produce(given, work, arguments.rows)
     result["deliveries"] = _deliveries(work, arguments.rows)
     if arguments.linear:
@@ -73,26 +71,38 @@ def _produce(given: Path, work: Path, rows: int) -> dict[str, Any]:
     rounds = stages.intake_and_produce(given, work, rows, _ROUNDS)
     found: dict[str, Any] = {name: [rates[name].as_json() for rates in rounds] for name in rounds[0]}
     for name in _PRODUCE_GOALS:
-        ours, raw = name.split(" / ")
-        found[name] = [round(rates[ours].per_second / rates[raw].per_second, 2) for rates in rounds]
+        found[name] = [_ratio(rates, name) for rates in rounds]
     return found
+
+
+def _ratio(rates: Mapping[str, stages.Rate], name: str) -> float:
+    """Of two rates, whose names the ratio's name has around its slash."""
+    ours, raw = name.split(" / ")
+    return round(rates[ours].per_second / rates[raw].per_second, 2)
 
 
 def _deliveries(work: Path, rows: int) -> dict[str, Any]:
     _say("intake: a snapshot, and again with 1 % of its rows changed, as CSV and as Parquet")
     given = _generated(work, rows, restate=1)
-    rates = stages.deliveries(given, _generated(work, rows, format="parquet", restate=1), work, rows)
+    parquet = _generated(work, rows, format="parquet", restate=1)
+    made = (
+        ("snapshot", given / "focus.csv.gz", "snapshots"),
+        ("snapshot again, 1 % changed", given / "focus-restated.csv.gz", "snapshots"),
+        ("Parquet", parquet / "focus.parquet", "parquet"),
+        ("Parquet again, 1 % changed", parquet / "focus-restated.parquet", "parquet"),
+    )
+    rates = stages.deliveries(made, work / "deliveries", rows)
     found: dict[str, Any] = {name: rate.as_json() for name, rate in rates.items()}
     return found | {"Parquet / CSV": round(rates["Parquet"].per_second / rates["snapshot"].per_second, 2)}
 
 
 def _large_deliveries(work: Path) -> dict[str, Any]:
     _say(f"intake: {_LARGE_ROWS:,} rows as CSV and as Parquet, one after the other in one process")
-    files = {
-        "CSV": _generated(work, _LARGE_ROWS) / "focus.csv.gz",
-        "Parquet": _generated(work, _LARGE_ROWS, format="parquet") / "focus.parquet",
-    }
-    return {name: rate.as_json() for name, rate in stages.large_deliveries(files, work, _LARGE_ROWS).items()}
+    made = (
+        ("CSV", _generated(work, _LARGE_ROWS) / "focus.csv.gz", "snapshots"),
+        ("Parquet", _generated(work, _LARGE_ROWS, format="parquet") / "focus.parquet", "parquet"),
+    )
+    return {name: rate.as_json() for name, rate in stages.deliveries(made, work / "large", _LARGE_ROWS).items()}
 
 
 def _rules(work: Path) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.publisher import Publisher
 
-Recorded = dict[int, list[tuple[bytes | None, bytes, list[tuple[str, bytes]]]]]
-"""Partition -> (key, value, headers), as they stand on the topic."""
+Records = list[tuple[bytes | None, bytes, list[tuple[str, bytes]]]]
+"""(key, value, headers) of a partition, as they stand on the topic."""
+
+Recorded = dict[int, Records]
 
 
 async def record(bootstrap: str, topic: str, partitions: int, events_max: int) -> Recorded:
@@ -38,8 +40,8 @@ async def record(bootstrap: str, topic: str, partitions: int, events_max: int) -
     return recorded
 
 
-Produce = Callable[[Publisher, str, int, list], Awaitable[None]]  # type: ignore[type-arg]
-"""A way to produce (key, value, headers) to a partition of a topic until all are acknowledged."""
+Produce = Callable[[Publisher, str, int, Records], Awaitable[None]]
+"""A way to produce records to a partition of a topic until all are acknowledged."""
 
 _UNACKNOWLEDGED_MAX = 2_000
 
@@ -58,12 +60,7 @@ async def produce(bootstrap: str, topic: str, recorded: Recorded, produced: Prod
     return sum(map(len, recorded.values())), seconds
 
 
-async def record_by_record(
-    publisher: Publisher,
-    topic: str,
-    partition: int,
-    records: list,  # type: ignore[type-arg]
-) -> None:
+async def record_by_record(publisher: Publisher, topic: str, partition: int, records: Records) -> None:
     """As a client produces that is given records: the client library makes the batches."""
     waiting: deque[Awaitable[object]] = deque()
     for key, value, headers in records:
@@ -74,12 +71,7 @@ async def record_by_record(
     await asyncio.gather(*waiting)
 
 
-async def in_batches(
-    publisher: Publisher,
-    topic: str,
-    partition: int,
-    records: list,  # type: ignore[type-arg]
-) -> None:
+async def in_batches(publisher: Publisher, topic: str, partition: int, records: Records) -> None:
     """As intake does: records are packed into whole batches, and the client library only compresses and sends them."""
     waiting = []
     batch = publisher.producer.create_batch()

@@ -35,7 +35,7 @@ def metric(url: str, name: str, **labels: str) -> int:
 
 
 def wait_for(reached: Callable[[], bool], seconds: float = 900) -> None:
-    """Look four times a second until it is so: looking more often takes a tenth of the time that is measured."""
+    """Look four times a second until it is so: twenty times takes a fifth of what is measured."""
     deadline = time.monotonic() + seconds
     while not reached():
         if time.monotonic() > deadline:

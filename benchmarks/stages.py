@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,30 +93,13 @@ def stream_with_rules(given: Path, work: Path, rows: int, rules: dict[str, Path]
     return rates
 
 
-def deliveries(given: Path, parquet: Path, work: Path, rows: int) -> dict[str, Rate]:
-    """What intake does with a snapshot, and with one that was delivered before but for one row in a hundred."""
-    rates: dict[str, Rate] = {}
-    with Stack(work / "deliveries") as stack:
+def deliveries(made: Iterable[tuple[str, Path, str]], work: Path, rows: int) -> dict[str, Rate]:
+    """Deliveries of (name, file, source), one after the other in one process of intake: its memory is to stay flat."""
+    with Stack(work) as stack:
         stack.start_infrastructure()
         prepare(stack)
         stack.start("intake")
-        for name, file, source in (
-            ("snapshot", given / "focus.csv.gz", "snapshots"),
-            ("snapshot again, 1 % changed", given / "focus-restated.csv.gz", "snapshots"),
-            ("Parquet", parquet / "focus.parquet", "parquet"),
-            ("Parquet again, 1 % changed", parquet / "focus-restated.parquet", "parquet"),
-        ):
-            rates[name] = _deliver(stack, file, source, rows)
-    return rates
-
-
-def large_deliveries(files: dict[str, Path], work: Path, rows: int) -> dict[str, Rate]:
-    """The same rows in several forms, one after the other in one process of intake: its memory is to stay flat."""
-    with Stack(work / "large") as stack:
-        stack.start_infrastructure()
-        prepare(stack)
-        stack.start("intake")
-        return {name: _deliver(stack, file, name, rows) for name, file in files.items()}
+        return {name: _deliver(stack, file, source, rows) for name, file, source in made}
 
 
 def intake(stack: Stack, given: Path, rows: int) -> Rate:

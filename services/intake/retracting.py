@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from services.intake.reading import values
 from services.intake.reading.body import body_pieces, row_partitions
+from services.intake.reading.columns import flat
 from services.intake.reading.raw import TEXT
 from services.intake.spool import Part, Spool
 from services.intake.work import Gone, Work
@@ -68,6 +69,5 @@ def _negated(rows: pa.Table) -> pa.Table:
 
 
 def _text(column: pa.ChunkedArray, kind: str) -> pa.DictionaryArray:
-    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    flat = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-    return values.amounts(flat).column if kind == "decimal" else flat
+    encoded = flat(column.cast(pa.string())).dictionary_encode()
+    return values.amounts(encoded).column if kind == "decimal" else encoded
