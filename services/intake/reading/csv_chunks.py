@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from services.intake.reading.cutting import Uncut
 from services.intake.reading.errors import EmptyFile, IntakeRefusal, MalformedCsv, WrongEncoding
 
 CHUNK_BYTES: Final = 8 << 20
@@ -32,25 +33,23 @@ def chunks(file: str, blocks: Iterator[bytes], size: int = CHUNK_BYTES) -> Itera
     Raises:
         MalformedCsv: if a record never ends, because a quotation mark is not closed.
     """
-    line, pending = 1, bytearray()
+    line, uncut, marks = 1, Uncut(), b""
     for block in blocks:
-        pending += block
-        if len(pending) < size:
+        uncut.add(block)
+        marks += block.translate(None, _NO_MARKS)
+        if uncut.size < size:
             continue
-        whole = _whole_records(pending)
-        if whole.end:
-            with memoryview(pending) as view:
-                chunk = Chunk(bytes(view[: whole.end]), line, whole.one_line_each)
-            yield chunk
-            line += whole.lines
-            del pending[: whole.end]
-        elif len(pending) > max(_RECORD_BYTES_MAX, size):
+        whole = _whole_records(marks)
+        if whole.lines:
+            yield Chunk(uncut.take_lines(whole.lines_left), line, whole.one_line_each)
+            line, marks = line + whole.lines, whole.marks_left
+        elif uncut.size > max(_RECORD_BYTES_MAX, size):
             raise _unbalanced(file, line)
-    whole = _whole_records(pending)
-    if whole.rest_is_open:
+    whole = _whole_records(marks)
+    if whole.marks_left.count(b'"') % 2:
         raise _unbalanced(file, line + whole.lines)
-    if pending:
-        yield Chunk(bytes(pending), line, whole.one_line_each)
+    if uncut.size:
+        yield Chunk(uncut.take_all(), line, whole.one_line_each)
 
 
 def take_header(file: str, chunk: Chunk) -> tuple[list[str], Chunk]:
@@ -104,26 +103,30 @@ def diagnose(file: str, chunk: Chunk, names: Sequence[str], otherwise: str) -> I
 
 
 class _Whole(NamedTuple):
-    """The whole records that bytes begin with: where they end, in how many lines, and whether a quotation mark is open
-    at the end of what follows.
+    """The whole records that bytes begin with: in how many lines, whether each is a line of its own, how many whole
+    lines follow them, and the marks of all that follows.
     """
 
-    end: int
     lines: int
     one_line_each: bool
-    rest_is_open: bool
+    lines_left: int
+    marks_left: bytes
 
 
-def _whole_records(data: bytearray) -> _Whole:
-    """Records end at a newline with an even number of quotation marks before it."""
-    *lines, rest = map(len, bytes(data.translate(None, _NO_MARKS)).split(b"\n"))  # quotation marks of each line
-    one_line_each = not any(quotes % 2 for quotes in lines)
-    quotes, end = sum(lines), data.rfind(b"\n") + 1
-    rest_is_open = (quotes + rest) % 2 == 1
-    while quotes % 2:
-        quotes -= lines.pop()
-        end = data.rfind(b"\n", 0, end - 1) + 1
-    return _Whole(end, len(lines), one_line_each, rest_is_open)
+def _whole_records(marks: bytes) -> _Whole:
+    """Records end at a newline with an even number of quotation marks before it.
+
+    Args:
+        marks: the quotation marks and newlines of the bytes.
+    """
+    *lines, rest = marks.split(b"\n")
+    quotes = [len(line) for line in lines]
+    odd, left = sum(quotes) % 2, [rest]
+    while odd:
+        odd ^= quotes.pop() % 2
+        left.append(lines.pop())
+    one_line_each = not any(count % 2 for count in quotes)
+    return _Whole(len(lines), one_line_each, len(left) - 1, b"\n".join(reversed(left)))
 
 
 def _unbalanced(file: str, line: int) -> MalformedCsv:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from services.intake.reading.columns import holds_nul
 from services.intake.reading.csv_chunks import CHUNK_BYTES, Chunk
+from services.intake.reading.cutting import Uncut
 from services.intake.reading.errors import IntakeRefusal, MalformedJson, NotFocus, WrongEncoding
 from services.intake.reading.known_keys import KnownKeys
 from services.intake.reading.layout import absent_mandatory, is_recognised
@@ -40,18 +41,17 @@ def line_chunks(file: str, blocks: Iterator[bytes], size: int = CHUNK_BYTES) -> 
     Raises:
         MalformedJson: if a line does not end within 32 MB.
     """
-    line, pending = 1, bytearray()
+    line, uncut, lines = 1, Uncut(), 0
     for block in blocks:
-        pending += block
-        end = pending.rfind(b"\n") + 1 if len(pending) >= size else 0
-        if end:
-            yield Chunk(bytes(pending[:end]), line)
-            line += pending.count(b"\n", 0, end)
-            del pending[:end]
-        elif len(pending) > max(_LINE_BYTES_MAX, size):
+        uncut.add(block)
+        lines += block.count(b"\n")
+        if lines and uncut.size >= size:
+            yield Chunk(uncut.take_lines(), line)
+            line, lines = line + lines, 0
+        elif uncut.size > max(_LINE_BYTES_MAX, size):
             raise MalformedJson(file, "the line is longer than 32 MB", line)
-    if pending:
-        yield Chunk(bytes(pending), line)
+    if uncut.size:
+        yield Chunk(uncut.take_all(), line)
 
 
 def column_names(file: str, pieces: Iterator[Chunk]) -> list[str]:

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from services.intake.reading.errors import WrongEncoding
 from tests.unit.intake.desk import Desk, dense
 from tests.unit.intake.exports import charge, write_csv
 
@@ -231,11 +232,30 @@ def test_pieces_of_a_file_add_up_to_the_file(desk: Desk, tmp_path: Path, monkeyp
     whole = desk.deliver(write_csv(tmp_path / "a.csv", rows))
     monkeypatch.setattr("services.intake.reading.source.BLOCK_BYTES", 700)
     monkeypatch.setattr("services.intake.reading.csv_chunks.chunks.__defaults__", (2_000,))
+    monkeypatch.setattr("services.intake.reading.raw._CSV_BLOCK_BYTES", 900)
     pieces = Desk(tmp_path / "other").deliver(tmp_path / "a.csv")
     assert pieces.reading.parts > 20
     assert pieces.keys() == whole.keys()
     assert dense(pieces.events)
     assert pieces.prepared.published == whole.prepared.published
+
+
+def test_a_record_larger_than_what_the_parser_takes_at_once_is_read(desk: Desk, tmp_path: Path) -> None:
+    texts = ["before", "é\n" * 700_000, "after"]
+    outcome = desk.deliver(
+        write_csv(tmp_path / "a.csv", [charge(n, ChargeDescription=text) for n, text in enumerate(texts)])
+    )
+    assert sorted(str(event.charge["ChargeDescription"]) for event in outcome.events) == sorted(texts)
+
+
+def test_text_that_is_no_utf8_is_found_anywhere(desk: Desk, tmp_path: Path) -> None:
+    rows = [charge(n, ChargeDescription="x" * 1_000) for n in range(3_000)]
+    file = write_csv(tmp_path / "a.csv", rows)
+    data = bytearray(file.read_bytes())
+    data[-100] = 0xFF
+    file.write_bytes(data)
+    with pytest.raises(WrongEncoding, match=r"line 3001.*0xff is not UTF-8"):
+        desk.deliver(file)
 
 
 def test_csv_written_by_others_means_the_same(desk: Desk, tmp_path: Path) -> None:
