@@ -21,7 +21,8 @@ from services.intake.reading.columns import flat, framed, joined, without_nulls
 from services.intake.reading.raw import TEXT
 from services.intake.spool import Part, Spool
 from services.intake.work import Work
-from shared.publisher import Publisher, RecordTooLarge
+from shared.publisher import BATCH_BYTES_MAX, Publisher
+from shared.record_batches import RecordBatch
 
 KINDS: Final = {"rows": "charge", "retractions": "retraction"}
 _PARTS_IN_FLIGHT: Final = 1
@@ -32,11 +33,11 @@ _ID_HEADER: Final = "ce_id"
 
 
 class Rendered(NamedTuple):
-    """Some events of a part for one partition; sequences count up from the first one."""
+    """Some events of a part for one partition, and what tells them apart: delivery/partition/sequence."""
 
     partition: int
-    first_sequence: int
-    values: list[bytes]
+    values: pa.BinaryArray
+    ids: pa.BinaryArray
 
 
 class PublishedPart(NamedTuple):
@@ -91,29 +92,23 @@ class CostPublisher:
             if planned.column("sequence").null_count == part.rows:
                 yield _Packed(part, 0, [])
                 continue
-            events, queues = 0, defaultdict[int, list[Any]](list)
+            events, queues = 0, defaultdict[int, list[RecordBatch]](list)
             for rendered in render(delivery_id, KINDS[part.kind], spool.read_events(part), planned):
                 events += len(rendered.values)
-                self._fill(queues[rendered.partition], delivery_id, rendered)
+                self._fill(queues[rendered.partition], rendered)
             queued = ([(partition, batch) for batch in batches] for partition, batches in queues.items())
             turns = (one for turn in zip_longest(*queued) for one in turn if one is not None)
             yield _Packed(part, events, list(turns))
 
-    def _fill(self, batches: list[Any], delivery_id: str, events: Rendered) -> None:
-        """Add events to a partition's batches; their only header `ce_id` is delivery/partition/sequence."""
-        create = self._publisher.producer.create_batch
-        prefix = f"{delivery_id}/{events.partition}/".encode()
+    def _fill(self, batches: list[RecordBatch], events: Rendered) -> None:
+        """Add events to a partition's batches."""
+        values, ids = events.values, events.ids
         now_ms = int(time.time() * 1_000)
-        if not batches:
-            batches.append(create())
-        append = batches[-1].append
-        for sequence, value in enumerate(events.values, events.first_sequence):
-            headers = [(_ID_HEADER, b"%b%d" % (prefix, sequence))]
-            if append(key=None, value=value, timestamp=now_ms, headers=headers) is None:
-                batches.append(create())
-                append = batches[-1].append
-                if append(key=None, value=value, timestamp=now_ms, headers=headers) is None:
-                    raise RecordTooLarge(self._topic, prefix + str(sequence).encode(), len(value))
+        while len(values):
+            taken = batches[-1].extend(values, ids) if batches else 0
+            values, ids = values[taken:], ids[taken:]
+            if len(values):
+                batches.append(RecordBatch(BATCH_BYTES_MAX, _ID_HEADER, now_ms))
 
 
 def render(delivery_id: str, kind: str, rows: pa.Table, planned: pa.Table) -> Iterator[Rendered]:
@@ -129,10 +124,10 @@ def render(delivery_id: str, kind: str, rows: pa.Table, planned: pa.Table) -> It
     table = table.sort_by("partition").combine_chunks()  # keeps the order of a partition's rows
     for start in range(0, table.num_rows, _RENDERED_AT_ONCE):
         some = table.slice(start, _RENDERED_AT_ONCE)
-        values = _events(delivery_id, kind, some).cast(pa.binary()).to_pylist()
+        values, ids = _events(delivery_id, kind, some), _ids(delivery_id, some)
         first = 0
         for partition, count in _runs(some.column("partition")):
-            yield Rendered(partition, some.column("sequence")[first].as_py(), values[first : first + count])
+            yield Rendered(partition, values.slice(first, count), ids.slice(first, count))
             first += count
 
 
@@ -141,18 +136,24 @@ def _runs(partitions: pa.ChunkedArray) -> list[tuple[int, int]]:
     return [(one["values"], one["counts"]) for one in pc.value_counts(partitions).to_pylist()]
 
 
-def _events(delivery_id: str, kind: str, table: pa.Table) -> pa.Array:
+def _events(delivery_id: str, kind: str, table: pa.Table) -> pa.BinaryArray:
     def text(name: str) -> pa.Array:
         return flat(table.column(name)).cast(pa.string())
 
     flags = flat(table.column("flags")) if "flags" in table.column_names else pa.nulls(table.num_rows, TEXT)
-    return joined([
+    written = joined([
         f'{{"delivery_id":"{delivery_id}","partition":', text("partition"), ',"sequence":', text("sequence"),
         f',"kind":"{kind}","billing_period":"', text("billing_period"), '","charge_day":"', text("charge_day"),
         '","row_hash":"', text("row_hash"), '","occurrence":', text("occurrence"), ",",
         without_nulls(framed('"flags":', flags, ",")),
         *(flat(table.column(name)) for name in sorted(table.column_names) if name.startswith(PIECE)), "}",
     ])  # fmt: skip
+    return written.cast(pa.binary())
+
+
+def _ids(delivery_id: str, table: pa.Table) -> pa.BinaryArray:
+    partition, sequence = (flat(table.column(name)).cast(pa.string()) for name in ("partition", "sequence"))
+    return pc.binary_join_element_wise(delivery_id, partition, sequence, "/").cast(pa.binary())
 
 
 async def _landed(packed: _Packed, futures: list[asyncio.Future[Any]]) -> PublishedPart:

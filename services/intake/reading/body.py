@@ -44,6 +44,18 @@ def body_pieces(charge: Mapping[str, pa.DictionaryArray], custom: pa.DictionaryA
     return {f"{PIECE}{at:02}": piece for at, piece in enumerate(_folded(columns))}
 
 
+def longest(pieces: Mapping[str, pa.DictionaryArray], bytes_max: int) -> tuple[int, int] | None:
+    """The row with the longest body and its bytes, if those are too many. The longest pieces alone nearly always show
+    that none is.
+    """
+    lengths = [pc.binary_length(piece.dictionary) for piece in pieces.values()]
+    if sum(pc.max(one).as_py() or 0 for one in lengths) <= bytes_max:
+        return None
+    bodies = functools.reduce(pc.add, map(pc.take, lengths, (piece.indices for piece in pieces.values())))
+    most = pc.max(bodies).as_py()
+    return (pc.index(bodies, most).as_py(), most) if most > bytes_max else None
+
+
 def row_hashes(pieces: Mapping[str, pa.DictionaryArray]) -> pa.Array:
     """The hash of each row's body: XXH3, 128 bits, hex. It tells rows apart, it is no seal."""
     hashes: list[str] = []

@@ -118,6 +118,16 @@ class MalformedCsv(IntakeRefusal):
         super().__init__(file, f"{what}; export the file again, with commas, and quotation marks doubled", line)
 
 
+class RowTooLong(IntakeRefusal):
+    """A row that is too long for an event."""
+
+    code = "row-too-long"
+
+    def __init__(self, file: str, size: int, size_max: int, line: int) -> None:
+        what = f"the row comes to {size:,} bytes, and an event takes {size_max:,}; shorten its texts or tags"
+        super().__init__(file, what, line)
+
+
 class MalformedJson(IntakeRefusal):
     """The JSON Lines are not one object per line, each key once."""
 

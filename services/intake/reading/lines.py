@@ -7,10 +7,11 @@ the seed of every hash.
 from __future__ import annotations
 
 import functools
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
-from itertools import compress, count, repeat
+from itertools import filterfalse, repeat
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -85,15 +86,17 @@ class Sieve:
     def _sift(self, chunk: Chunk) -> Sifted:
         if not chunk.one_line_each:
             return Sifted(chunk, None)
-        lines = chunk.data.split(b"\n")
-        records = list(compress(count(), map(bytes.strip, lines)))  # blank lines are none
-        hashes = self.hashes(map(lines.__getitem__, records))
+        hashes = self.hashes(filterfalse(bytes.isspace, io.BytesIO(chunk.data)))
         known = self.known(hashes)
         if not any(known):
             return Sifted(chunk, hashes)
-        for at in compress(records, known):
-            lines[at] = b""
-        return Sifted(chunk._replace(data=b"\n".join(lines)), unknown(hashes, known))
+        return Sifted(chunk._replace(data=_without(chunk.data, known)), unknown(hashes, known))
+
+
+def _without(data: bytes, known: Iterable[int]) -> bytes:
+    leave_out = iter(known)
+    lines = io.BytesIO(data)
+    return b"".join(line if line.isspace() or not next(leave_out) else b"\n" for line in lines)
 
 
 def unknown(hashes: Iterable[bytes], known: Iterable[int]) -> list[bytes]:

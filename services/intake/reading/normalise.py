@@ -13,8 +13,9 @@ from services.intake.domain.rejection import Rejection
 from services.intake.domain.tags import AS_DELIVERED
 from services.intake.quality.flags import Examples, flags_column, source_bits
 from services.intake.reading import values
-from services.intake.reading.body import body_pieces, custom_objects, row_hashes, row_partitions
+from services.intake.reading.body import PIECE, body_pieces, custom_objects, longest, row_hashes, row_partitions
 from services.intake.reading.columns import flat
+from services.intake.reading.errors import RowTooLong
 from services.intake.reading.layout import Layout
 from services.intake.reading.lines import LINE
 from services.intake.reading.observing import observe, with_more_to_tell
@@ -28,12 +29,16 @@ from services.intake.reading.tagging import (
 )
 from services.intake.reading.values import Canonical, rows_at
 from shared.focus import COLUMNS
+from shared.publisher import RECORD_BYTES_MAX
 
 REQUIRED: Final = (
     "BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory",
     "ChargePeriodEnd", "ChargePeriodStart", "EffectiveCost", "InvoiceIssuerName", "ServiceName", "ServiceProviderName",
 )  # fmt: skip
 """Without a value in these a charge can't be booked; other columns that FOCUS wants filled only make a finding."""
+
+BODY_BYTES_MAX: Final = RECORD_BYTES_MAX - (64 << 10)
+"""How long the part of an event may be that the row decides; the rest is flags and numbers."""
 
 AMOUNT: Final = pa.decimal128(38, 18)
 _RULES: Final = {"decimal": values.amounts, "datetime": values.instants, "json": values.objects}
@@ -85,8 +90,16 @@ class Normaliser:
         if self._tagger is not None:
             chunk, observed.tag_steps = apply_rules(self._tagger, self._layout, chunk)
         rendered = self._render(chunk)
+        self._check_lengths(rendered, chunk.column(_RAW_ROW), raw)
         observed.add_examples(self._examples.pick(flat(rendered.column("flags")), chunk.column(_RAW_ROW), raw))
         return NormalChunk(rendered, rejections, observed)
+
+    def _check_lengths(self, rendered: pa.Table, raw_rows: pa.ChunkedArray, raw: RawChunk) -> None:
+        pieces = {name: flat(rendered.column(name)) for name in rendered.column_names if name.startswith(PIECE)}
+        if found := longest(pieces, BODY_BYTES_MAX):
+            row, size = found
+            (line,) = raw.line_of([raw_rows[row].as_py()])
+            raise RowTooLong(self._file, size, BODY_BYTES_MAX, line)
 
     def _canonical(self, name: str, table: pa.Table) -> Canonical:
         column = _first_value([flat(table.column(position)) for position in self._layout.charge[name]])

@@ -28,8 +28,6 @@ from services.intake.reading.source import JSON_LINES, Format, format_of, text_b
 
 TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 _MEMORY_LIMIT: Final = "128MB"
-_CSV_BLOCK_BYTES: Final = 1 << 20
-"""What the parser takes at once; it stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,31 +141,25 @@ def _csv_parser(facts: FileFacts, piece: Sifted) -> Callable[[], RawChunk]:
 
 
 def _parse_csv(facts: FileFacts, chunk: Chunk) -> pa.Table:
+    columns = [f"c{i}" for i in range(len(facts.layout.names))]
     if b"\0" in chunk.data:
         line = chunk.first_line + chunk.data.count(b"\n", 0, chunk.data.index(b"\0"))
         raise NotFocus(facts.name, f"line {line} holds a NUL byte")
-    names = facts.layout.names
     try:
-        table = _read_csv(chunk.data, len(names), _CSV_BLOCK_BYTES)
-    except pa.ArrowInvalid:  # a record may be larger than a block
-        try:
-            table = _read_csv(chunk.data, len(names), len(chunk.data) + 1)
-        except pa.ArrowInvalid as error:
-            raise diagnose(facts.name, chunk, names, str(error)) from None
+        table = pa.csv.read_csv(
+            pa.BufferReader(chunk.data),
+            read_options=pa.csv.ReadOptions(
+                column_names=columns, use_threads=False, block_size=max(len(chunk.data), 1) + 1
+            ),
+            parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(columns, pa.string()), null_values=["", "NULL"], strings_can_be_null=True,
+                check_utf8=not chunk.data.isascii(),
+            ),
+        )  # fmt: skip
+    except pa.ArrowInvalid as error:
+        raise diagnose(facts.name, chunk, facts.layout.names, str(error)) from None
     return encoded(table)  # faster than the CSV parser does it
-
-
-def _read_csv(data: bytes, width: int, block_bytes: int) -> pa.Table:
-    columns = [f"c{at}" for at in range(width)]
-    return pa.csv.read_csv(
-        pa.BufferReader(data),
-        read_options=pa.csv.ReadOptions(column_names=columns, use_threads=False, block_size=block_bytes),
-        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()), null_values=["", "NULL"], strings_can_be_null=True,
-            check_utf8=not data.isascii(),
-        ),
-    )  # fmt: skip
 
 
 def _parquet_parsers(facts: FileFacts, path: Path, sieve: Sieve | None) -> Iterator[Callable[[], RawChunk]]:

@@ -11,7 +11,7 @@ from zlib_ng import zlib_ng
 
 from services.intake.reading.errors import EmptyFile, NotFocus, TruncatedFile, WrongEncoding
 
-BLOCK_BYTES: Final = 1 << 20
+BLOCK_BYTES: Final = 1 << 18
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _GZIP: Final = b"\x1f\x8b"
@@ -59,7 +59,8 @@ def format_of(file: str, path: Path) -> Format:
 
 
 def text_blocks(file: str, path: Path, form: Format) -> Iterator[bytes]:
-    """The bytes of a text file, decompressed if need be and without its byte order mark, in blocks of about a megabyte.
+    """The bytes of a text file, decompressed if need be and without its byte order mark, in blocks that fit into the
+    processor's cache.
 
     Raises:
         TruncatedFile: when the compressed stream turns out to be incomplete or damaged.

@@ -99,7 +99,7 @@ class Desk:
                     continue
                 rows = spool.read_events(part)
                 for rendered in render(name, KINDS[part.kind], rows, planned):
-                    values += rendered.values
+                    values += rendered.values.to_pylist()
         return [decode(CostEvent, value) for value in values]
 
     def put(self, file: Path) -> ArchivedFile:

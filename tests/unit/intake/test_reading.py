@@ -11,7 +11,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from services.intake.reading.errors import WrongEncoding
+from services.intake.reading.errors import RowTooLong, WrongEncoding
+from services.intake.reading.normalise import BODY_BYTES_MAX
 from tests.unit.intake.desk import Desk, dense
 from tests.unit.intake.exports import charge, write_csv
 
@@ -232,7 +233,6 @@ def test_pieces_of_a_file_add_up_to_the_file(desk: Desk, tmp_path: Path, monkeyp
     whole = desk.deliver(write_csv(tmp_path / "a.csv", rows))
     monkeypatch.setattr("services.intake.reading.source.BLOCK_BYTES", 700)
     monkeypatch.setattr("services.intake.reading.csv_chunks.chunks.__defaults__", (2_000,))
-    monkeypatch.setattr("services.intake.reading.raw._CSV_BLOCK_BYTES", 900)
     pieces = Desk(tmp_path / "other").deliver(tmp_path / "a.csv")
     assert pieces.reading.parts > 20
     assert pieces.keys() == whole.keys()
@@ -240,12 +240,20 @@ def test_pieces_of_a_file_add_up_to_the_file(desk: Desk, tmp_path: Path, monkeyp
     assert pieces.prepared.published == whole.prepared.published
 
 
-def test_a_record_larger_than_what_the_parser_takes_at_once_is_read(desk: Desk, tmp_path: Path) -> None:
+def test_a_record_of_many_lines_is_read_whole(desk: Desk, tmp_path: Path) -> None:
     texts = ["before", "é\n" * 700_000, "after"]
     outcome = desk.deliver(
         write_csv(tmp_path / "a.csv", [charge(n, ChargeDescription=text) for n, text in enumerate(texts)])
     )
     assert sorted(str(event.charge["ChargeDescription"]) for event in outcome.events) == sorted(texts)
+
+
+def test_a_row_that_no_event_can_hold_is_refused(desk: Desk, tmp_path: Path) -> None:
+    rows = [charge(1), charge(2, ChargeDescription="x" * BODY_BYTES_MAX), charge(3)]
+    with pytest.raises(RowTooLong, match=r"a.csv, line 3: the row comes to 7,27\d,\d{3} bytes, and an event takes"):
+        desk.deliver(write_csv(tmp_path / "a.csv", rows))
+    rows[1] = charge(2, ChargeDescription="x" * (BODY_BYTES_MAX - 10_000))
+    assert len(desk.deliver(write_csv(tmp_path / "b.csv", rows)).events) == 3
 
 
 def test_text_that_is_no_utf8_is_found_anywhere(desk: Desk, tmp_path: Path) -> None:
