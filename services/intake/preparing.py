@@ -267,9 +267,9 @@ class Preparation:
         with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
             waiting: deque[Future[_ReadPart]] = deque()
             for parse in parsers(facts, path, sieve):
-                if len(waiting) == self._threads:  # one more piece than threads is in memory, cut and ready
-                    yield waiting.popleft().result()
                 waiting.append(pool.submit(self._read_part, parse, self._next_number(), idle))
+                if len(waiting) > self._threads:  # no thread waits for its next piece, and no more are in memory
+                    yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
