@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
@@ -46,9 +46,13 @@ def _columns(layout: Layout, raw: RawChunk, kind: str) -> Iterator[pa.Dictionary
                 yield from raw.table.column(position).chunks
 
 
-def _any_entry(columns: Iterator[pa.DictionaryArray], breaks: Any, raw: RawChunk) -> Any:
-    """The rows with a value that breaks a rule in any of some columns; the rule sees each distinct value once."""
-    found = pa.repeat(False, raw.table.num_rows)
+def _any_entry(columns: Iterable[pa.DictionaryArray], breaks: Any, raw: RawChunk) -> Any:
+    """The rows with a value that breaks a rule in any of some columns; the rule sees each distinct value, all of them
+    at once, and column by column only if one breaks it.
+    """
+    found, columns = pa.repeat(False, raw.table.num_rows), list(columns)
+    if not columns or not pc.any(breaks(pa.concat_arrays([column.dictionary for column in columns]))).as_py():
+        return found
     for column in columns:
         entries = breaks(column.dictionary)
         if pc.any(entries).as_py():
