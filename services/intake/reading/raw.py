@@ -151,7 +151,7 @@ def _parse_csv(facts: FileFacts, chunk: Chunk) -> pa.Table:
             read_options=pa.csv.ReadOptions(
                 column_names=columns, use_threads=False, block_size=max(len(chunk.data), 1) + 1
             ),
-            parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+            parse_options=pa.csv.ParseOptions(newlines_in_values=not chunk.one_line_each),
             convert_options=pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()), null_values=["", "NULL"], strings_can_be_null=True,
                 check_utf8=not chunk.data.isascii(),
