@@ -83,6 +83,9 @@ class RecordBatch:
         self._records.append(records.buffers()[2])
         self._count += len(values)
 
+    def append(self, **_record: object) -> None:
+        """Take no single records: `AIOKafkaProducer.send` then waits until this batch is sent, and begins another."""
+
     def record_count(self) -> int:
         """How many records it has."""
         return self._count

@@ -28,9 +28,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.intake.domain.delivery import ArchivedFile
+from services.intake.reading.columns import TEXT
 from services.intake.reading.lines import LINE, LINE_HASH
 from services.intake.reading.normalise import AMOUNT
-from services.intake.reading.raw import TEXT
 from shared import archive as in_force
 from shared.archive import ArchivedDelivery, RowsInForce
 from shared.focus import CANONICAL

@@ -33,7 +33,7 @@ from services.intake.reading.layout import Layout
 from services.intake.reading.lines import Sieve
 from services.intake.reading.normalise import Normaliser
 from services.intake.reading.observing import observe_values
-from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers
+from services.intake.reading.raw import FileFacts, RawChunk, check_file, parsers, parsing_threads
 from services.intake.reading.tagging import Tagger
 from services.intake.retracting import retract
 from services.intake.spool import Part, Spool
@@ -258,17 +258,18 @@ class Preparation:
     def _parts(self, facts: FileFacts, path: Path) -> Iterator[_ReadPart]:
         """Parse and normalise pieces of the file side by side; give them back in order, few at a time."""
         idle: SimpleQueue[Normaliser] = SimpleQueue()
-        for _ in range(self._threads):
+        threads = parsing_threads(facts, self._threads)
+        for _ in range(threads):
             appends = self._style is Style.APPEND
             idle.put(Normaliser(facts.name, facts.layout, self._partitions, self._tagger, appends=appends))
         sieve = None
         if self._style is Style.OVERWRITE:
             sieve = Sieve(facts.layout.names, self._tag_rules, self._known_rows.take)
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
+        with ThreadPoolExecutor(threads, thread_name_prefix="read") as pool:
             waiting: deque[Future[_ReadPart]] = deque()
             for parse in parsers(facts, path, sieve):
                 waiting.append(pool.submit(self._read_part, parse, self._next_number(), idle))
-                if len(waiting) > self._threads:  # no thread waits for its next piece, and no more are in memory
+                if len(waiting) > threads:  # no thread waits for its next piece, and no more are in memory
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -17,8 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.intake.reading.body import PIECE
-from services.intake.reading.columns import flat, framed, joined, without_nulls
-from services.intake.reading.raw import TEXT
+from services.intake.reading.columns import TEXT, flat, framed, joined, without_nulls
 from services.intake.spool import Part, Spool
 from services.intake.work import Work
 from shared.publisher import BATCH_BYTES_MAX, Publisher

@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 
 from services.intake.reading import values
 from services.intake.reading.body import body_pieces, row_partitions
-from services.intake.reading.columns import flat
-from services.intake.reading.raw import TEXT
+from services.intake.reading.columns import TEXT, flat
 from services.intake.spool import Part, Spool
 from services.intake.work import Gone, Work
 from shared.focus import CANONICAL

@@ -18,7 +18,9 @@ class IntakeSettings(ServiceSettings):
     """What intake needs besides Kafka and PostgreSQL. Its archive and its spool live in `APPORTION_DATA_DIR`."""
 
     intake_http_port: int = Field(default=8081, ge=1, le=65535, description="Port of intake's HTTP server")
-    intake_read_threads: int = Field(default=2, ge=1, le=32, description="Threads that parse and normalise one file")
+    intake_read_threads: int = Field(
+        default=2, ge=1, le=32, description="Threads that parse and normalise one file, of Parquet one fewer"
+    )
     intake_reject_limit: Annotated[str, AfterValidator(checked_limit)] = Field(
         default="1%", description="Rows (10) or share of the rows (0.5%) that may be rejected before a delivery is held"
     )

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from services.intake.direct.body import BodyRefused, Given, Problem, what_of
 from services.intake.domain.direct import Row, derive
+from services.intake.reading.columns import TEXT
 from services.intake.reading.layout import layout_of
 from services.intake.reading.normalise import Normaliser
-from services.intake.reading.raw import TEXT, RawChunk
+from services.intake.reading.raw import RawChunk
 from shared.focus import columns_of
 
 _MANDATORY: Final = tuple(column.name for column in columns_of("1.4") if column.level == "mandatory")

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from services.intake.reading.columns import TEXT
 from services.intake.reading.normalise import AMOUNT
-from services.intake.reading.raw import TEXT
 from services.intake.spool import Spool
 from shared.focus import COLUMNS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,10 +19,14 @@ def flat(column: Any) -> Any:
     return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
 
 
+TEXT: Final = pa.dictionary(pa.int32(), pa.string())
+
+
 def encoded(rows: pa.Table) -> pa.Table:
-    """The same rows with every column as a dictionary."""
-    columns = zip(rows.column_names, rows.columns, strict=True)
-    return pa.table({name: column.dictionary_encode() for name, column in columns}).combine_chunks()
+    """The same rows of text with every column as a dictionary."""
+    none = pa.nulls(rows.num_rows, TEXT)  # a third of the columns of an export is often empty
+    columns = (none if one.null_count == rows.num_rows else one.dictionary_encode() for one in rows.columns)
+    return pa.table(dict(zip(rows.column_names, columns, strict=True))).combine_chunks()
 
 
 def holds_nul(column: pa.DictionaryArray) -> bool:

@@ -103,14 +103,14 @@ def diagnose(file: str, chunk: Chunk, names: Sequence[str], otherwise: str) -> I
 
 
 class _Whole(NamedTuple):
-    """The whole records that bytes begin with: in how many lines, whether each is a line of its own, how many whole
-    lines follow them, and the marks of all that follows.
+    """The whole records that bytes begin with: in how many lines, how many whole lines follow them, and the marks of
+    all that follows; and whether a record of the bytes goes on in another line.
     """
 
     lines: int
-    one_line_each: bool
     lines_left: int
     marks_left: bytes
+    one_line_each: bool
 
 
 def _whole_records(marks: bytes) -> _Whole:
@@ -121,12 +121,12 @@ def _whole_records(marks: bytes) -> _Whole:
     """
     *lines, rest = marks.split(b"\n")
     quotes = [len(line) for line in lines]
+    one_line_each = not any(count % 2 for count in quotes)
     odd, left = sum(quotes) % 2, [rest]
     while odd:
         odd ^= quotes.pop() % 2
         left.append(lines.pop())
-    one_line_each = not any(count % 2 for count in quotes)
-    return _Whole(len(lines), one_line_each, len(left) - 1, b"\n".join(reversed(left)))
+    return _Whole(len(lines), len(left) - 1, b"\n".join(reversed(left)), one_line_each)
 
 
 def _unbalanced(file: str, line: int) -> MalformedCsv:

@@ -16,7 +16,9 @@ import pyarrow.compute as pc
 from services.intake.reading.columns import encoded, flat
 from services.intake.reading.lines import Sieve, gathered, unknown
 
-PIECE_ROWS: Final = 8_192
+PIECE_ROWS: Final = 14_336
+"""Each piece costs about as much as 4,000 rows, whatever it has. It is a multiple of what DuckDB decodes at once."""
+
 _TOGETHER_ROWS: Final = PIECE_ROWS // 2
 _JOINED_AT_ONCE: Final = 2_048
 _BETWEEN: Final = pa.scalar(b"\0")
@@ -69,9 +71,10 @@ def _sifted(piece: Piece, sieve: Sieve) -> Piece:
 
 
 def _records(rows: pa.Table) -> Iterator[bytes]:
-    columns = [flat(column).cast(pa.binary()) for column in rows.columns]
+    first_column, *others = (flat(column).cast(pa.binary()) for column in rows.columns)
+    columns = [first_column, *(_NULL if one.null_count == len(one) else one for one in others)]
     for first in range(0, rows.num_rows, _JOINED_AT_ONCE):
-        texts = (column.slice(first, _JOINED_AT_ONCE) for column in columns)
+        texts = (one if one is _NULL else one.slice(first, _JOINED_AT_ONCE) for one in columns)
         yield from pc.binary_join_element_wise(
             *texts, _BETWEEN, null_handling="replace", null_replacement=_NULL
         ).to_pylist()

@@ -26,7 +26,6 @@ from services.intake.reading.parquet import EmptyTexts, ParquetColumn, canonical
 from services.intake.reading.parquet_pieces import PIECE_ROWS, Piece, row_pieces
 from services.intake.reading.source import JSON_LINES, Format, format_of, text_blocks
 
-TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 _MEMORY_LIMIT: Final = "128MB"
 
 
@@ -83,6 +82,13 @@ def parsers(facts: FileFacts, path: Path, sieve: Sieve | None = None) -> Iterato
     if facts.format is Format.PARQUET:
         return _parquet_parsers(facts, path, sieve)
     return _csv_parsers(facts, path, sieve)
+
+
+def parsing_threads(facts: FileFacts, threads: int) -> int:
+    """How many of some threads are to parse pieces. Parquet is decoded in another one, and encoded before it is cut, so
+    that there is less to do and more threads hold each other up.
+    """
+    return max(1, threads - 1) if facts.format is Format.PARQUET else threads
 
 
 def _sifted(pieces: Iterable[Chunk], sieve: Sieve | None) -> Iterator[Sifted]:
