@@ -8,6 +8,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+TEXT: Final = pa.dictionary(pa.int32(), pa.string())
+"""How all columns of text are held."""
+
 
 def flat(column: Any) -> Any:
     """A column as one array; copied only if it is in several pieces."""
@@ -19,12 +22,9 @@ def flat(column: Any) -> Any:
     return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
 
 
-TEXT: Final = pa.dictionary(pa.int32(), pa.string())
-
-
 def encoded(rows: pa.Table) -> pa.Table:
     """The same rows of text with every column as a dictionary."""
-    none = pa.nulls(rows.num_rows, TEXT)  # a third of the columns of an export is often empty
+    none = pa.nulls(rows.num_rows, TEXT)  # often the case
     columns = (none if one.null_count == rows.num_rows else one.dictionary_encode() for one in rows.columns)
     return pa.table(dict(zip(rows.column_names, columns, strict=True))).combine_chunks()
 
