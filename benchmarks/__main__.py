@@ -96,9 +96,8 @@ def _deliveries(work: Path, rows: int) -> dict[str, Any]:
         made.append((f"Parquet, round {turn}", parquet / "focus.parquet", f"parquet-{turn}"))
     rates = stages.deliveries(made, work / "deliveries", rows)
     rounds = ["", *(f", round {turn}" for turn in range(2, _ROUNDS + 1))]
-    ratios = [rates[f"Parquet{one}"].per_second / rates[f"snapshot{one}"].per_second for one in rounds]
     found: dict[str, Any] = {name: rate.as_json() for name, rate in rates.items()}
-    return found | {"Parquet / CSV": [round(ratio, 2) for ratio in ratios]}
+    return found | {"Parquet / CSV": [_ratio(rates, f"Parquet{one} / snapshot{one}") for one in rounds]}
 
 
 def _large_deliveries(work: Path) -> dict[str, Any]:

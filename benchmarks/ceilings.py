@@ -72,7 +72,7 @@ async def record_by_record(publisher: Publisher, topic: str, partition: int, rec
 
 
 async def in_batches(publisher: Publisher, topic: str, partition: int, records: Records) -> None:
-    """As intake does: records are packed into whole batches, and the client library only compresses and sends them."""
+    """Records are packed into whole batches; the client library only compresses and sends them."""
     waiting = []
     batch = publisher.producer.create_batch()
     for key, value, headers in records:

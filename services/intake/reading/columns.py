@@ -24,7 +24,7 @@ def flat(column: Any) -> Any:
 
 def encoded(rows: pa.Table) -> pa.Table:
     """The same rows of text with every column as a dictionary."""
-    none = pa.nulls(rows.num_rows, TEXT)  # often the case
+    none = pa.nulls(rows.num_rows, TEXT)  # many columns of an export are empty
     columns = (none if one.null_count == rows.num_rows else one.dictionary_encode() for one in rows.columns)
     return pa.table(dict(zip(rows.column_names, columns, strict=True))).combine_chunks()
 

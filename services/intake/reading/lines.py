@@ -96,7 +96,11 @@ class Sieve:
 def _without(data: bytes, known: Iterable[int]) -> bytes:
     leave_out = iter(known)
     lines = io.BytesIO(data)
-    return b"".join(line if line.isspace() or not next(leave_out) else b"\n" for line in lines)
+    return b"".join(line if line.isspace() or not next(leave_out) else _line_end(line) for line in lines)
+
+
+def _line_end(line: bytes) -> bytes:
+    return b"\n" if line.endswith(b"\n") else b""
 
 
 def unknown(hashes: Iterable[bytes], known: Iterable[int]) -> list[bytes]:

@@ -6,20 +6,18 @@ import asyncio
 
 import pyarrow as pa
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.publisher import Publisher
 from shared.record_batches import RecordBatch
+from shared.topics import COSTS
+from tests.stack.topics import create_topics
 
 NOW_MS = 1_790_000_000_000
 
 
 async def test_whole_batches_and_single_records_stay_in_order(kafka_bootstrap: str, topic_prefix: str) -> None:
-    topic = topic_prefix + "batches"
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
-    await admin.start()
-    await admin.create_topics([NewTopic(topic, 1, 1)])
-    await admin.close()
+    await create_topics(kafka_bootstrap, topic_prefix, "intake")
+    topic = topic_prefix + COSTS.name
     async with Publisher(kafka_bootstrap, "test") as publisher:
         await publisher.partitions(topic)
         waiting = []

@@ -150,7 +150,7 @@ def test_what_is_left_of_many_chunks_is_parsed_together() -> None:
     assert left == [
         (Chunk(b"\nc,d\n", 2), 1),
         (two_lines, None),
-        (Chunk(b"\n\nj,k\n\n", 6), 1),
+        (Chunk(b"\n\nj,k\n", 6), 1),
     ]
 
 
