@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -44,26 +44,38 @@ _DEFAULT_GOALS = {"changed rule": 5, "simulation": 5}
 def main() -> int:
     """Run all measurements; the exit code is 0 whatever they say: numbers are read, not asserted."""
     arguments = _arguments()
-    work = Path(tempfile.mkdtemp(prefix="apportion-bench-"))
-    result: dict[str, Any] = {"machine": _machine(), "rows": arguments.rows}
-    given = _generated(work, arguments.rows)
-    rates = stages.measure(given, work, arguments.rows, _say)
-    result["stages"] = {name: rate.as_json() for name, rate in rates.items()}
-    result["ratios"] = {name: _ratio(rates, name) for name in TARGETS}
-    result["produce"] = _produce(given, work, arguments.rows)
-    result["deliveries"] = _deliveries(work, arguments.rows)
-    if arguments.linear:
-        result["large deliveries"] = _large_deliveries(work)
-    result["rules"] = _rules(work)
-    result["allocation"] = _allocation(given, work, arguments.rows)
-    result["whole"] = {}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    for rows in (arguments.rows, *((100_000, 3_000_000) if arguments.linear else ())):
-        result["whole"][str(rows)] = _whole(_generated(work, rows), work, rows)
-        arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+    result: dict[str, Any] = {"machine": _machine(), "rows": arguments.rows}
+    with tempfile.TemporaryDirectory(prefix="apportion-bench-") as work:
+        for measured in _measured(Path(work), arguments.rows, arguments.linear):
+            result |= measured
+            arguments.out.write_text(json.dumps(result, indent=2) + "\n")  # what comes next takes long, and may fail
     _report(result)
     print(f"written to {arguments.out}")
     return 0
+
+
+def _measured(work: Path, rows: int, linear: bool) -> Iterator[dict[str, Any]]:
+    given = _generated(work, rows)
+    yield _stages(given, work, rows)
+    yield {"produce": _produce(given, work, rows)}
+    yield {"deliveries": _deliveries(work, rows)}
+    if linear:
+        yield {"large deliveries": _large_deliveries(work)}
+    yield {"rules": _rules(work)}
+    yield {"allocation": _allocation(given, work, rows)}
+    whole: dict[str, Any] = {}
+    for some in (rows, *((100_000, 3_000_000) if linear else ())):
+        whole[str(some)] = _whole(_generated(work, some), work, some)
+        yield {"whole": whole}
+
+
+def _stages(given: Path, work: Path, rows: int) -> dict[str, Any]:
+    rates = stages.measure(given, work, rows, _say)
+    return {
+        "stages": {name: rate.as_json() for name, rate in rates.items()},
+        "ratios": {name: _ratio(rates, name) for name in TARGETS},
+    }
 
 
 def _produce(given: Path, work: Path, rows: int) -> dict[str, Any]:
@@ -102,11 +114,14 @@ def _deliveries(work: Path, rows: int) -> dict[str, Any]:
 
 def _large_deliveries(work: Path) -> dict[str, Any]:
     _say(f"intake: {_LARGE_ROWS:,} rows as CSV and as Parquet, one after the other in one process")
-    made = (
-        ("CSV", _generated(work, _LARGE_ROWS) / "focus.csv.gz", "snapshots"),
-        ("Parquet", _generated(work, _LARGE_ROWS, format="parquet") / "focus.parquet", "parquet"),
-    )
-    return {name: rate.as_json() for name, rate in stages.deliveries(made, work / "large", _LARGE_ROWS).items()}
+    with tempfile.TemporaryDirectory(dir=work) as large:  # 12 GB
+        given = Path(large)
+        made = (
+            ("CSV", _generated(given, _LARGE_ROWS) / "focus.csv.gz", "snapshots"),
+            ("Parquet", _generated(given, _LARGE_ROWS, format="parquet") / "focus.parquet", "parquet"),
+        )
+        rates = stages.deliveries(made, given / "deliveries", _LARGE_ROWS)
+    return {name: rate.as_json() for name, rate in rates.items()}
 
 
 def _rules(work: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from services.intake.domain.styles import Style
 from services.intake.spool import Part
 from shared.events import Totals
 
-_MEMORY: Final = "48MB"
+_MEMORY: Final = "24MB"
 """Adding keys and reading the plan take no longer with it, and what runs beside them is what needs memory then."""
 PLANNING_MEMORY: Final = "160MB"
 """What numbering the rows may take; nothing else runs beside it. 10,000,000 rows are numbered in 96 MB as well, a

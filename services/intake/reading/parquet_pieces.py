@@ -17,9 +17,14 @@ from services.intake.reading.columns import encoded, flat
 from services.intake.reading.lines import Sieve, gathered, unknown
 
 PIECE_ROWS: Final = 16_384
-"""A piece takes some 30 ms beside its rows, so fewer are faster, in more memory. DuckDB decodes 2,048 rows at once."""
+"""A piece takes some 30 ms beside its rows, so fewer are faster, in more memory."""
 
-_TOGETHER_ROWS: Final = PIECE_ROWS // 2
+DECODED_ROWS: Final = 4_096
+"""DuckDB's buffers of a batch take several times the memory of its texts, and two batches are there at a time."""
+
+_TABLE_ROWS: Final = 256
+"""What a table takes for its columns, however few rows are left in it, is the memory of so many rows."""
+
 _JOINED_AT_ONCE: Final = 2_048
 _BETWEEN: Final = pa.scalar(b"\0")
 _NULL: Final = b"\xff"
@@ -34,15 +39,12 @@ class Piece(NamedTuple):
 
 
 def row_pieces(batches: Iterable[pa.RecordBatch], sieve: Sieve | None) -> Iterator[Piece]:
-    """Pieces of about `PIECE_ROWS` as dictionaries, in the order of the file; none that has no rows.
-
-    Whole texts take several times the memory of dictionaries, so they are encoded before they wait for anything.
-    """
+    """Pieces of about `PIECE_ROWS` as dictionaries, in the order of the file; none that has no rows."""
     pieces = _numbered(batches)
     if sieve is not None:
-        sifted = ((one := _sifted(piece, sieve), one.rows is piece.rows) for piece in pieces)
-        pieces = gathered(sifted, lambda one: one.rows.num_rows, _together, _TOGETHER_ROWS)
-    return (one._replace(rows=encoded(one.rows)) for one in pieces if one.rows.num_rows)
+        pieces = (_sifted(piece, sieve) for piece in pieces)
+    parts = ((piece, False) for piece in pieces if piece.rows.num_rows)
+    return (one._replace(rows=encoded(one.rows)) for one in gathered(parts, _size, _together, PIECE_ROWS))
 
 
 def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[Piece]:
@@ -80,7 +82,11 @@ def _records(rows: pa.Table) -> Iterator[bytes]:
         ).to_pylist()
 
 
+def _size(piece: Piece) -> int:
+    return max(piece.rows.num_rows, _TABLE_ROWS)
+
+
 def _together(neighbours: Sequence[Piece]) -> Piece:
-    hashes = [one for piece in neighbours for one in piece.hashes or ()]
-    rows = pa.concat_tables([piece.rows for piece in neighbours])
-    return Piece(rows, pa.concat_arrays([piece.numbers for piece in neighbours]), hashes)
+    rows, numbers, hashes = zip(*neighbours, strict=True)
+    every_hash = None if None in hashes else [one for some in hashes for one in some]
+    return Piece(pa.concat_tables(rows), pa.concat_arrays(numbers), every_hash)

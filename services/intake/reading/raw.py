@@ -23,7 +23,7 @@ from services.intake.reading.json_lines import LineParser, column_names, line_ch
 from services.intake.reading.layout import Layout, layout_of
 from services.intake.reading.lines import Sieve, Sifted, hash_column
 from services.intake.reading.parquet import EmptyTexts, ParquetColumn, canonical_text, parquet_columns, parquet_query
-from services.intake.reading.parquet_pieces import PIECE_ROWS, Piece, row_pieces
+from services.intake.reading.parquet_pieces import DECODED_ROWS, Piece, row_pieces
 from services.intake.reading.source import JSON_LINES, Format, format_of, text_blocks
 
 _MEMORY_LIMIT: Final = "128MB"
@@ -174,7 +174,7 @@ def _parquet_parsers(facts: FileFacts, path: Path, sieve: Sieve | None) -> Itera
     try:
         with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY_LIMIT}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            batches = connection.sql(parquet_query(columns, path)).to_arrow_reader(PIECE_ROWS)
+            batches = connection.sql(parquet_query(columns, path)).to_arrow_reader(DECODED_ROWS)
             yield from map(partial(_parquet_parser, facts, columns), row_pieces(batches, typed))
     except duckdb.Error as error:
         raise UnreadableParquet(facts.name, str(error).partition("\n")[0]) from None

@@ -176,7 +176,9 @@ def test_texts_of_parquet_mean_the_same_under_equal_types_only(desk: Desk, tmp_p
 def test_what_is_left_of_a_parquet_file_keeps_its_row_numbers(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(raw, "PIECE_ROWS", 8)
+    monkeypatch.setattr(raw, "DECODED_ROWS", 8)
+    monkeypatch.setattr(parquet_pieces, "PIECE_ROWS", 10)
+    monkeypatch.setattr(parquet_pieces, "_TABLE_ROWS", 1)
     monkeypatch.setattr(parquet_pieces, "_JOINED_AT_ONCE", 3)
     desk.deliver(write_parquet(tmp_path / "a.parquet", MANY))
     rows = [*MANY[:10], charge(60, BilledCost="1,5"), *MANY[10:], charge(61, EffectiveCost="?"), charge(62)]
