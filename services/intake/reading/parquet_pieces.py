@@ -44,7 +44,8 @@ def row_pieces(batches: Iterable[pa.RecordBatch], sieve: Sieve | None) -> Iterat
     if sieve is not None:
         pieces = (_sifted(piece, sieve) for piece in pieces)
     parts = ((piece, False) for piece in pieces if piece.rows.num_rows)
-    return (one._replace(rows=encoded(one.rows)) for one in gathered(parts, _size, _together, PIECE_ROWS))
+    together = gathered(parts, lambda one: max(one.rows.num_rows, _TABLE_ROWS), _together, PIECE_ROWS)
+    return (one._replace(rows=encoded(one.rows)) for one in together)
 
 
 def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[Piece]:
@@ -80,10 +81,6 @@ def _records(rows: pa.Table) -> Iterator[bytes]:
         yield from pc.binary_join_element_wise(
             *texts, _BETWEEN, null_handling="replace", null_replacement=_NULL
         ).to_pylist()
-
-
-def _size(piece: Piece) -> int:
-    return max(piece.rows.num_rows, _TABLE_ROWS)
 
 
 def _together(neighbours: Sequence[Piece]) -> Piece:
